@@ -1,0 +1,111 @@
+// Expressions, layers, losses and gradients. The elementwise functions are generated from the list of operations.
+#include "autodiff/gradients.h"
+#include "guard.h"
+#include "ops/elementwise.h"
+#include "ops/linear.h"
+#include "ops/losses.h"
+#include "ops/matmul.h"
+#include "ops/shaping.h"
+
+using namespace nadir;
+using namespace nadir::capi;
+
+#define LEAF(name)
+#define UNARY(name)                                                                                            \
+  nadir_node nadir_##name(nadir_graph* graph, nadir_node x) {                                                  \
+    return build_node(graph, #name, nullptr, [&](Graph& g) { return unary(OpId::name, to_expr(g, x, "x")); }); \
+  }
+#define SCALED(name)
+#define BINARY(name)                                                                                         \
+  nadir_node nadir_##name(nadir_graph* graph, nadir_node a, nadir_node b) {                                  \
+    return build_node(graph, #name, nullptr,                                                                 \
+                      [&](Graph& g) { return binary(OpId::name, to_expr(g, a, "a"), to_expr(g, b, "b")); }); \
+  }
+#define OTHER(name)
+#include "ops/registry.def"
+#undef LEAF
+#undef UNARY
+#undef SCALED
+#undef BINARY
+#undef OTHER
+
+nadir_node nadir_matmul(nadir_graph* graph, nadir_node a, nadir_node b, const char* options) {
+  return build_node(graph, "matmul", nullptr, [&](Graph& g) {
+    Options parsed(options);
+    const bool transpose_a = parsed.flag("transpose_a", false);
+    const bool transpose_b = parsed.flag("transpose_b", false);
+    parsed.finish();
+    return matmul(to_expr(g, a, "a"), to_expr(g, b, "b"), transpose_a, transpose_b);
+  });
+}
+
+namespace {
+
+nadir_node reduce(nadir_graph* graph, const char* function, Expr (*reduction)(Expr, AxisSet, bool), nadir_node x,
+                  const int32_t* axes, int32_t axis_count, const char* options) {
+  return build_node(graph, function, nullptr, [&](Graph& g) {
+    Options parsed(options);
+    const bool keepdim = parsed.flag("keepdim", false);
+    parsed.finish();
+    const Expr operand = to_expr(g, x, "x");
+    return reduction(operand, to_axes(operand, axes, axis_count), keepdim);
+  });
+}
+
+}  // namespace
+
+nadir_node nadir_sum(nadir_graph* graph, nadir_node x, const int32_t* axes, int32_t axis_count, const char* options) {
+  return reduce(graph, "sum", sum, x, axes, axis_count, options);
+}
+
+nadir_node nadir_mean(nadir_graph* graph, nadir_node x, const int32_t* axes, int32_t axis_count, const char* options) {
+  return reduce(graph, "mean", mean, x, axes, axis_count, options);
+}
+
+nadir_node nadir_broadcast_to(nadir_graph* graph, nadir_node x, const int64_t* shape, int32_t rank) {
+  return build_node(graph, "broadcast_to", nullptr, [&](Graph& g) {
+    const Expr operand = to_expr(g, x, "x");
+    return broadcast_to(operand, to_shape(shape, rank, operand));
+  });
+}
+
+nadir_node nadir_reshape(nadir_graph* graph, nadir_node x, const int64_t* shape, int32_t rank) {
+  return build_node(graph, "reshape", nullptr, [&](Graph& g) {
+    const Expr operand = to_expr(g, x, "x");
+    return reshape(operand, to_reshape(operand, shape, rank));
+  });
+}
+
+nadir_node nadir_linear_add(nadir_graph* graph, const char* name, nadir_node x, int64_t out_features,
+                            const char* options) {
+  return build_node(graph, "linear_add", name, [&](Graph& g) {
+    Options parsed(options);
+    return linear(name, to_expr(g, x, "x"), out_features, parsed);
+  });
+}
+
+nadir_node nadir_mse_loss(nadir_graph* graph, nadir_node prediction, nadir_node target, const char* options) {
+  return build_node(graph, "mse_loss", nullptr, [&](Graph& g) {
+    Options parsed(options);
+    return mse_loss(to_expr(g, prediction, "prediction"), to_expr(g, target, "target"), parsed);
+  });
+}
+
+nadir_status nadir_gradients(nadir_graph* handle, nadir_node y, nadir_node upstream, const nadir_node* xs,
+                             int32_t count, nadir_node* out) {
+  if (out) {
+    for (int32_t i = 0; i < count; ++i) out[i] = NADIR_NONE;
+  }
+  if (!handle) return NADIR_E_ARGUMENT;
+  Graph& graph = *unwrap(handle);
+  return wrap(build(graph, "gradients", nullptr, [&] {
+    if (!xs || !out) fail(Status::kArgument, xs ? "out" : "xs", " is NULL");
+    if (count < 1) fail(Status::kArgument, "count is ", count, "; wants at least 1");
+    const Expr of = to_expr(graph, y, "y");
+    std::pmr::vector<NodeIndex> with_respect_to(&graph.host());
+    for (int32_t i = 0; i < count; ++i) with_respect_to.push_back(to_expr(graph, xs[i], "an x").index());
+    std::pmr::vector<NodeIndex> results(with_respect_to.size(), kNoNode, &graph.host());
+    gradients(of, upstream == NADIR_NONE ? Expr() : to_expr(graph, upstream, "upstream"), with_respect_to, results);
+    for (int32_t i = 0; i < count; ++i) out[i] = wrap(graph, results[static_cast<size_t>(i)]);
+  }));
+}

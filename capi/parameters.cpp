@@ -1,0 +1,80 @@
+// The parameters' values, one by one and as flat vectors.
+#include <cstring>
+
+#include "guard.h"
+
+using namespace nadir;
+using namespace nadir::capi;
+
+int32_t nadir_param_count(const nadir_graph* graph) {
+  return graph ? static_cast<int32_t>(unwrap(graph)->parameters().size()) : 0;
+}
+
+nadir_node nadir_param_at(const nadir_graph* handle, int32_t index) {
+  if (!handle || index < 0 || index >= nadir_param_count(handle)) return NADIR_NONE;
+  const Graph& graph = *unwrap(handle);
+  return wrap(graph, graph.parameters()[static_cast<size_t>(index)].node);
+}
+
+nadir_status nadir_param_get(const nadir_graph* handle, nadir_node param, void* data, size_t bytes) {
+  if (!handle) return NADIR_E_ARGUMENT;
+  const Graph& graph = *unwrap(handle);
+  const Parameter* parameter = find_parameter(graph, param);
+  if (!parameter || bytes != parameter->bytes() || (!data && bytes > 0)) return NADIR_E_ARGUMENT;
+  const GraphEntry entry(graph.gate(), Gate::Access::kRead);
+  if (!entry) return NADIR_E_BUSY;
+  if (bytes > 0) std::memcpy(data, graph.parameters().values(*parameter), bytes);
+  return NADIR_OK;
+}
+
+nadir_status nadir_param_set(nadir_graph* handle, nadir_node param, const void* data, size_t bytes) {
+  if (!handle) return NADIR_E_ARGUMENT;
+  Graph& graph = *unwrap(handle);
+  const GraphEntry entry(graph.gate(), Gate::Access::kWrite);
+  if (!entry) return NADIR_E_BUSY;
+  return call(graph, "param_set", [&] {
+    const Node& node = to_expr(graph, param, "param").node();
+    const Parameter* parameter = find_parameter(graph, param);
+    if (!parameter) fail(Status::kArgument, "\"", node.name, "\" is no parameter");
+    if (bytes != parameter->bytes() || (!data && bytes > 0)) {
+      fail(Status::kArgument, "\"", node.name, "\" ", name_of(node.dtype), ' ', node.shape, ": ", bytes, " bytes at ",
+           data ? "data" : "NULL", " given; wants ", parameter->bytes());
+    }
+    if (bytes > 0) std::memcpy(graph.parameters().values(*parameter), data, bytes);
+    graph.parameters().changed();
+  });
+}
+
+size_t nadir_params_flat_count(const nadir_graph* graph, nadir_dtype dtype) {
+  if (!graph || !is_dtype(dtype)) return 0;
+  const DType type = static_cast<DType>(dtype);
+  return unwrap(graph)->parameters().block_bytes(type) / size_of(type);
+}
+
+nadir_status nadir_params_flat_get(const nadir_graph* handle, nadir_dtype dtype, void* data, size_t bytes) {
+  if (!handle || !is_dtype(dtype)) return NADIR_E_ARGUMENT;
+  const Graph& graph = *unwrap(handle);
+  const DType type = static_cast<DType>(dtype);
+  if (bytes != graph.parameters().block_bytes(type) || (!data && bytes > 0)) return NADIR_E_ARGUMENT;
+  const GraphEntry entry(graph.gate(), Gate::Access::kRead);
+  if (!entry) return NADIR_E_BUSY;
+  if (bytes > 0) std::memcpy(data, graph.parameters().block(type), bytes);
+  return NADIR_OK;
+}
+
+nadir_status nadir_params_flat_set(nadir_graph* handle, nadir_dtype dtype, const void* data, size_t bytes) {
+  if (!handle) return NADIR_E_ARGUMENT;
+  Graph& graph = *unwrap(handle);
+  const GraphEntry entry(graph.gate(), Gate::Access::kWrite);
+  if (!entry) return NADIR_E_BUSY;
+  return call(graph, "params_flat_set", [&] {
+    const DType type = to_dtype(dtype);
+    const size_t wanted = graph.parameters().block_bytes(type);
+    if (bytes != wanted || (!data && bytes > 0)) {
+      fail(Status::kArgument, bytes, " bytes of ", name_of(type), " at ", data ? "data" : "NULL", " given; wants ",
+           wanted);
+    }
+    if (bytes > 0) std::memcpy(graph.parameters().block(type), data, bytes);
+    graph.parameters().changed();
+  });
+}

@@ -1,0 +1,38 @@
+# How the library is compiled, and its kernels once an instruction set.
+
+# The options of every part. Contraction is off: a product and a sum are fused where the source says so and nowhere else,
+# so that the bits do not depend on the compiler's mood.
+function(nadir_compile_options target)
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
+  target_link_libraries(${target} PRIVATE nadir_headers)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wconversion -Wno-psabi -ffp-contract=off)
+  set_target_properties(${target} PROPERTIES C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden
+                        VISIBILITY_INLINES_HIDDEN ON)
+endfunction()
+
+# The kernels of one instruction set. Optimised in every configuration: what is not inlined at -O0 would be a weak symbol
+# with this set's instructions in it, and the linker might choose it for all. xsimd is renamed, so that no two sets share a
+# symbol of it.
+function(nadir_add_kernels isa)
+  set(target nadir_kernels_${isa})
+  add_library(${target} OBJECT src/kernels/isa/${isa}.cpp)
+  nadir_compile_options(${target})
+  target_compile_options(${target} PRIVATE -O2 -fno-exceptions -fno-math-errno ${ARGN})
+  list(APPEND NADIR_KERNELS ${target})
+  set(NADIR_KERNELS ${NADIR_KERNELS} PARENT_SCOPE)
+endfunction()
+
+set(NADIR_KERNELS)
+nadir_add_kernels(scalar -DNADIR_SCALAR_KERNELS)
+if(NADIR_SIMD)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+    nadir_add_kernels(sse2 -Dxsimd=xsimd_sse2 -msse2)
+    nadir_add_kernels(avx2 -Dxsimd=xsimd_avx2 -mavx2 -mfma)
+    nadir_add_kernels(avx512 -Dxsimd=xsimd_avx512 -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx512vl -mfma)
+  elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
+    nadir_add_kernels(neon -Dxsimd=xsimd_neon)
+  else()
+    message(STATUS "No vector kernels for ${CMAKE_SYSTEM_PROCESSOR}: building the scalar ones")
+    set(NADIR_SIMD OFF)
+  endif()
+endif()

@@ -1,0 +1,553 @@
+/*
+ * Nadir: a training library that lives inside other programs.
+ *
+ * A graph is written once with the functions below, differentiated symbolically, compiled into a session, and then
+ * run as often as the host likes. A step of a session allocates nothing, waits for nobody and makes no system call.
+ *
+ * Conventions, which every docstring relies on:
+ *
+ *  1. Objects are opaque. What a function named `_new` returns is freed by the `_free` of the same object; every
+ *     `_free` accepts NULL. A child keeps its parents alive, so objects may be freed in any order.
+ *  2. Pointers are borrowed for the duration of the call unless a docstring says otherwise. Strings are UTF-8 and end
+ *     in 0. Arrays come with a count, memory with its size in bytes, which must be exact.
+ *  3. What has a default is an option: the last argument, a text of `key=value` pairs separated by spaces, NULL or ""
+ *     for the defaults. Numbers are written with a point in every locale; switches are 0 or 1.
+ *  4. A function that returns `nadir_status` answers NADIR_OK (0) or an error code. A builder returns a node, or
+ *     NADIR_NONE on failure; given NADIR_NONE it returns NADIR_NONE, so that calls can be chained and checked once, with
+ *     `nadir_graph_status`. A constructor returns NULL, and the reason stands on its parent.
+ *  5. A call that fails changes nothing. Nothing prints, aborts, exits, throws, sets errno or touches the locale.
+ *  6. Threads: a graph is built by one thread at a time. A session has one caller at a time; a second one is answered
+ *     NADIR_E_BUSY at once. Of a graph's values, readers run together (forward, backward, gets) and a writer
+ *     (a step, sets) alone; a clash is NADIR_E_BUSY at once. Nobody ever waits.
+ *  7. Two tensors broadcast as in NumPy: shapes are aligned at their last dimension, and a missing dimension or one of
+ *     length 1 is repeated.
+ *
+ *  8. Nodes are numbered, and unnamed ones named, in the order of the calls. C leaves open the order in which the arguments
+ *     of a call are evaluated: nested builder calls give the same results but may give other numbers.
+ *
+ * This header is C99 and C++11 and later.
+ */
+#ifndef NADIR_NADIR_H
+#define NADIR_NADIR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(NADIR_STATIC)
+#define NADIR_API
+#elif defined(_WIN32)
+#if defined(NADIR_BUILDING)
+#define NADIR_API __declspec(dllexport)
+#else
+#define NADIR_API __declspec(dllimport)
+#endif
+#elif defined(__GNUC__)
+#define NADIR_API __attribute__((visibility("default")))
+#else
+#define NADIR_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------------------------------------------ constants */
+
+/** A result: NADIR_OK or one of the codes below. New codes may be added at the end. */
+typedef int32_t nadir_status;
+
+#define NADIR_OK 0
+#define NADIR_E_ARGUMENT 1    /* a null, a bad name, option, count or byte count, a node of another graph */
+#define NADIR_E_SHAPE 2       /* shapes, ranks, axes or batches that do not fit */
+#define NADIR_E_DTYPE 3       /* a wrong or mixed element type */
+#define NADIR_E_NO_MEMORY 4   /* the host's allocator gave none, or a limit was reached */
+#define NADIR_E_STATE 5       /* a call that is not possible now; the message says what is missing */
+#define NADIR_E_BUSY 6        /* another caller is inside; nothing was done, try again later */
+#define NADIR_E_UNSUPPORTED 7 /* not possible in this build or for this operation */
+#define NADIR_E_IO 8          /* a file could not be read or written */
+#define NADIR_E_FORMAT 9      /* a file or text is malformed */
+#define NADIR_E_CALLBACK 10   /* a host callback reported failure */
+#define NADIR_E_CANCELLED 11  /* the host asked to stop */
+#define NADIR_E_NOT_FINITE 12 /* a loss or gradient is NaN or infinite */
+#define NADIR_E_VERSION 13    /* made by an incompatible version */
+#define NADIR_E_INTERNAL 14   /* a defect of Nadir: please report it */
+
+/** An element type. Zero is none. */
+typedef int32_t nadir_dtype;
+
+#define NADIR_F32 1 /* IEEE 754 binary32, C's float */
+#define NADIR_F64 2 /* IEEE 754 binary64, C's double */
+
+/**
+ * A value of a graph: an input, a parameter, a constant or the result of an operation. Nodes belong to their graph and
+ * need no freeing. A node of another graph is detected by its tag (unless tags coincide, 1 in 255) and is always safe.
+ */
+typedef uint32_t nadir_node;
+
+#define NADIR_NONE 0u
+
+/** The batch, as a dimension in a shape; `3 * NADIR_BATCH` is three times the batch. */
+#define NADIR_BATCH (-INT64_C(4294967296))
+
+#define NADIR_MAX_RANK 8
+
+typedef struct nadir_host nadir_host;       /* what the host lends: an allocator and a log */
+typedef struct nadir_graph nadir_graph;     /* the definition, the parameters and their values */
+typedef struct nadir_session nadir_session; /* a compiled plan of one graph, its memory and its gradients */
+
+/* ------------------------------------------------------------------------------------------- version, names */
+
+#define NADIR_VERSION_MAJOR 0
+#define NADIR_VERSION_MINOR 1
+#define NADIR_VERSION_PATCH 0
+
+/** The version of the loaded library as "major.minor.patch"; a static string. Any thread. */
+NADIR_API const char *nadir_version_string(void);
+
+/** The version of the loaded library as one number: major * 1000000 + minor * 1000 + patch. Any thread. */
+NADIR_API int32_t nadir_version_number(void);
+
+/** The number of the binary interface. Libraries of equal number can replace each other. Any thread. */
+NADIR_API int32_t nadir_abi_version(void);
+
+/**
+ * Whether the library, on this processor, has a feature: the name of a set of kernels ("scalar", "sse2", "avx2",
+ * "avx512", "neon"), or "simd" for any but scalar. Returns 1 or 0; 0 for NULL and for an unknown name. Any thread.
+ */
+NADIR_API int32_t nadir_has_feature(const char *name);
+
+/**
+ * The name of the kernels in use; a static string. They are chosen once, the best that the processor has, unless the
+ * environment variable NADIR_ISA names another that it has as well (an unknown or impossible name is ignored). Any
+ * thread.
+ */
+NADIR_API const char *nadir_isa(void);
+
+/** The name of a status, such as "NADIR_E_SHAPE"; "NADIR_E_UNKNOWN" for any other number; a static string. Any thread. */
+NADIR_API const char *nadir_status_name(nadir_status status);
+
+/** The size of an element of `dtype` in bytes; 0 for a number that is no dtype. Any thread. */
+NADIR_API size_t nadir_dtype_size(nadir_dtype dtype);
+
+/** The name of a dtype, "f32" or "f64"; "none" for a number that is no dtype; a static string. Any thread. */
+NADIR_API const char *nadir_dtype_name(nadir_dtype dtype);
+
+/* ----------------------------------------------------------------------------------------------------- host */
+
+/**
+ * The host's allocator. `allocate` returns `bytes` (never 0) aligned to `alignment` (a power of two), or NULL;
+ * `deallocate` is given the same three values. Both may be called from any thread that calls Nadir. `destroy`, if not
+ * NULL, is called once with `user` after the last memory was returned. Callbacks must not unwind through Nadir.
+ */
+typedef struct nadir_allocator {
+  size_t struct_size; /* sizeof(nadir_allocator) */
+  void *user;
+  void *(*allocate)(void *user, size_t bytes, size_t alignment);
+  void (*deallocate)(void *user, void *memory, size_t bytes, size_t alignment);
+  void (*destroy)(void *user);
+} nadir_allocator;
+
+#define NADIR_LOG_ERROR 1
+#define NADIR_LOG_WARNING 2
+#define NADIR_LOG_INFO 3
+
+/**
+ * The host's log. `write` is given a level and a message without a line end, borrowed for the call, on the thread that
+ * called Nadir. `destroy`, if not NULL, is called once with `user` when the log is no longer needed.
+ */
+typedef struct nadir_log_sink {
+  size_t struct_size; /* sizeof(nadir_log_sink) */
+  void *user;
+  void (*write)(void *user, int32_t level, const char *message);
+  void (*destroy)(void *user);
+} nadir_log_sink;
+
+/**
+ * Makes a host from an allocator, whose table is copied; NULL stands for the C++ runtime's. The host itself lies in
+ * the allocator's memory.
+ *
+ * Returns NULL when a table is malformed (its size too small, a function missing) or memory is short; `destroy` is not
+ * called then. Graphs made with the host keep it alive. Any thread.
+ */
+NADIR_API nadir_host *nadir_host_new(const nadir_allocator *allocator);
+
+/**
+ * Gives the host a log sink, whose table is copied; NULL takes it away. The former sink's `destroy` is called. Call it
+ * before the host's first graph is made.
+ *
+ * Errors: NADIR_E_ARGUMENT for a NULL host or a malformed table (`destroy` is not called then); NADIR_E_STATE when a
+ * graph uses the host already.
+ */
+NADIR_API nadir_status nadir_host_set_log(nadir_host *host, const nadir_log_sink *sink);
+
+/** Gives up the caller's hold on a host. It ends with its last graph. */
+NADIR_API void nadir_host_free(nadir_host *host);
+
+/* ---------------------------------------------------------------------------------------------------- graph */
+
+/** Makes an empty graph. `host` may be NULL for the defaults. Returns NULL only when memory is short. Any thread. */
+NADIR_API nadir_graph *nadir_graph_new(const nadir_host *host);
+
+/** Gives up the caller's hold on a graph. It ends with its last session. */
+NADIR_API void nadir_graph_free(nadir_graph *graph);
+
+/**
+ * Sets the seed of the graph's random numbers, 0 unless set. The initial value of an element is a function of the
+ * seed, the parameter's name and the element's index alone, so that adding a layer does not change the others.
+ *
+ * Errors: NADIR_E_STATE once the graph has a parameter.
+ */
+NADIR_API nadir_status nadir_graph_set_seed(nadir_graph *graph, uint64_t seed);
+
+/**
+ * The graph's first build error, or, if there is none, the result of the last other call on the graph. NADIR_E_ARGUMENT
+ * for NULL.
+ */
+NADIR_API nadir_status nadir_graph_status(const nadir_graph *graph);
+
+/** The message that belongs to `nadir_graph_status`, "" for NADIR_OK; borrowed until the next call on the graph. */
+NADIR_API const char *nadir_graph_error(const nadir_graph *graph);
+
+/**
+ * Forgets the graph's errors, so that a builder that failed can be called again: it had changed nothing.
+ *
+ * Errors: NADIR_E_ARGUMENT for NULL.
+ */
+NADIR_API nadir_status nadir_graph_clear_error(nadir_graph *graph);
+
+/** The node of that name; NADIR_NONE if there is none or an argument is NULL. Stores no message. */
+NADIR_API nadir_node nadir_graph_find(const nadir_graph *graph, const char *name);
+
+/** The name of a node, given or derived ("matmul#3"); NULL for a node that is not of this graph; the graph's, stable. */
+NADIR_API const char *nadir_graph_node_name(const nadir_graph *graph, nadir_node node);
+
+/** The dtype of a node; 0 for a node that is not of this graph. */
+NADIR_API nadir_dtype nadir_graph_node_dtype(const nadir_graph *graph, nadir_node node);
+
+/**
+ * Copies the shape of a node: its rank to `*rank` and its dimensions, NADIR_BATCH and its multiples included, to
+ * `shape`, which holds `capacity` of them.
+ *
+ * Errors: NADIR_E_ARGUMENT for a NULL or a node that is not of this graph, or when `capacity` is smaller than the rank
+ * (`*rank` is set then); `shape` may be NULL when the rank is 0.
+ */
+NADIR_API nadir_status nadir_graph_node_shape(const nadir_graph *graph, nadir_node node, int64_t *shape,
+                                              int32_t capacity, int32_t *rank);
+
+/**
+ * Gives an unnamed node a name, by which messages, dumps and `nadir_graph_find` know it. A name is not empty, has no
+ * '#' and is not taken.
+ *
+ * Errors: NADIR_E_ARGUMENT for a bad name or node; NADIR_E_STATE for a node that was named already.
+ */
+NADIR_API nadir_status nadir_graph_node_set_name(nadir_graph *graph, nadir_node node, const char *name);
+
+/**
+ * Writes the graph as a text for people: `format` is "text" (a line a node: name, operation, operands, dtype and shape)
+ * or "dot" (for Graphviz). The text, ended by 0, goes to `buffer` of `capacity` bytes and its size in bytes, the 0
+ * included, to `*needed`. With a `capacity` of 0, `buffer` may be NULL and only the size is told; either of `buffer`
+ * and `needed` may be NULL, not both.
+ *
+ * Errors: NADIR_E_ARGUMENT for NULL, an unknown format, or a capacity that is neither 0 nor enough (nothing is written
+ * but `*needed`).
+ */
+NADIR_API nadir_status nadir_graph_dump(const nadir_graph *graph, const char *format, char *buffer, size_t capacity,
+                                        size_t *needed);
+
+/* -------------------------------------------------------------------------------- inputs, parameters, constants */
+
+/**
+ * Adds an input, whose values the host gives each session. `shape` has `rank` dimensions (0 to NADIR_MAX_RANK), each
+ * not negative or a multiple of NADIR_BATCH, at most one of the latter. A NULL name gets a derived one.
+ *
+ * Errors: NADIR_E_ARGUMENT for a name that is empty, taken or has a '#'; NADIR_E_SHAPE; NADIR_E_DTYPE; NADIR_E_STATE
+ * once the graph has a session.
+ */
+NADIR_API nadir_node nadir_input_add(nadir_graph *graph, const char *name, nadir_dtype dtype, const int64_t *shape,
+                                     int32_t rank);
+
+/**
+ * Adds a parameter: values that a step changes. They live in the graph, shared by its sessions, in one block a dtype in
+ * the order of declaration. `shape` has no batch.
+ *
+ * Options: `init` = zeros (default), ones, constant (`value`, default 0), uniform (from `low`, default 0, to below
+ * `high`, default 1: low + (high - low) * u with u from Philox 4x32-10, Salmon et al. 2011, by the graph's seed, the
+ * name and the element's index).
+ *
+ * Errors: as for `nadir_input_add`, and NADIR_E_ARGUMENT for a bad option.
+ */
+NADIR_API nadir_node nadir_param_add(nadir_graph *graph, const char *name, nadir_dtype dtype, const int64_t *shape,
+                                     int32_t rank, const char *options);
+
+/**
+ * Adds a constant, a copy of `bytes` bytes of elements at `data` in row-major order. `shape` has no batch.
+ *
+ * Errors: as for `nadir_input_add`, and NADIR_E_ARGUMENT for a byte count that is not the shape's.
+ */
+NADIR_API nadir_node nadir_constant_add(nadir_graph *graph, const char *name, nadir_dtype dtype, const int64_t *shape,
+                                        int32_t rank, const void *data, size_t bytes);
+
+/* ----------------------------------------------------------------------------------------------- expressions */
+
+/*
+ * Errors of all expressions: NADIR_E_ARGUMENT for a node of another graph or a bad option; NADIR_E_DTYPE for operands of
+ * different dtypes; NADIR_E_SHAPE for shapes that do not fit, or for a result over NADIR_MAX_RANK or 2^63 - 1 bytes. In the
+ * gradients, `gy` is the gradient of the result y; where an operand was broadcast, its gradient is summed accordingly.
+ */
+
+/** y = a + b, broadcasting. Gradients: da = gy, db = gy. */
+NADIR_API nadir_node nadir_add(nadir_graph *graph, nadir_node a, nadir_node b);
+
+/** y = a - b, broadcasting. Gradients: da = gy, db = -gy. */
+NADIR_API nadir_node nadir_sub(nadir_graph *graph, nadir_node a, nadir_node b);
+
+/** y = a * b, elementwise and broadcasting. Gradients: da = gy * b, db = gy * a. */
+NADIR_API nadir_node nadir_mul(nadir_graph *graph, nadir_node a, nadir_node b);
+
+/** y = a / b, elementwise and broadcasting; x / 0 is infinite, 0 / 0 NaN. Gradients: da = gy / b, db = -gy * y / b. */
+NADIR_API nadir_node nadir_div(nadir_graph *graph, nadir_node a, nadir_node b);
+
+/** y = -x. Gradient: dx = -gy. */
+NADIR_API nadir_node nadir_neg(nadir_graph *graph, nadir_node x);
+
+/** y = x * x. Gradient: dx = 2 * gy * x. */
+NADIR_API nadir_node nadir_square(nadir_graph *graph, nadir_node x);
+
+/**
+ * The matrix product y = op(a) · op(b): y[i, j] = sum over k of op(a)[i, k] * op(b)[k, j], in ascending order of k.
+ * Shapes: op(a) [m, k], op(b) [k, n], y [m, n]; op transposes where the option says so.
+ *
+ * Options: `transpose_a` (0), `transpose_b` (0). Gradients, without transposition: da = gy · bᵀ, db = aᵀ · gy.
+ */
+NADIR_API nadir_node nadir_matmul(nadir_graph *graph, nadir_node a, nadir_node b, const char *options);
+
+/**
+ * The sum over `axes`, `axis_count` distinct ones of x, negative ones counted from the end; over all with NULL or a
+ * count of 0. The sum of nothing is 0. It is taken in a fixed tree, so that its error grows with log n, not with n.
+ *
+ * Shapes: x's without the axes, or with 1 in their places by the option `keepdim` = 1 (default 0).
+ * Gradient: dx = gy, broadcast over the axes.
+ */
+NADIR_API nadir_node nadir_sum(nadir_graph *graph, nadir_node x, const int32_t *axes, int32_t axis_count,
+                               const char *options);
+
+/**
+ * The mean over `axes`: the sum divided by the number of its terms, which counts the actual batch; NaN of nothing.
+ * Axes, option and shapes as for `nadir_sum`. Gradient: dx = gy / (number of terms), broadcast over the axes.
+ */
+NADIR_API nadir_node nadir_mean(nadir_graph *graph, nadir_node x, const int32_t *axes, int32_t axis_count,
+                                const char *options);
+
+/** x broadcast to `shape` (`rank` dimensions; NADIR_BATCH allowed). Gradient: dx = the sum over what was repeated. */
+NADIR_API nadir_node nadir_broadcast_to(nadir_graph *graph, nadir_node x, const int64_t *shape, int32_t rank);
+
+/**
+ * The elements of x in row-major order as another `shape` of equally many; one dimension may be -1 and is inferred.
+ * The batch stays one dimension, or a multiple of one: [batch, 3, 4] may become [3 * NADIR_BATCH, 4]. Gradient: dx = gy
+ * in x's shape.
+ */
+NADIR_API nadir_node nadir_reshape(nadir_graph *graph, nadir_node x, const int64_t *shape, int32_t rank);
+
+/* ------------------------------------------------------------------------------------------- layers and losses */
+
+/**
+ * Adds a fully connected layer: y = x · weightᵀ + bias, as PyTorch's Linear.
+ *
+ * Shapes: x [..., in] of rank 1 or more, `name`.weight [out_features, in], `name`.bias [out_features],
+ * y [..., out_features]. Both parameters, of x's dtype, start uniform in (-1/sqrt(in), 1/sqrt(in)), which is He et al. 2015
+ * ("Kaiming uniform") with a = sqrt(5), as in PyTorch. A NULL name is derived.
+ *
+ * Options: `bias` (1). Gradients: dx = gy · weight, dweight = gyᵀ · x, dbias = gy summed over all but the last dimension.
+ * Errors: NADIR_E_ARGUMENT for a bad name, option or `out_features` below 1; NADIR_E_SHAPE for an x without a last
+ * dimension of constant length; NADIR_E_STATE once the graph has a session.
+ */
+NADIR_API nadir_node nadir_linear_add(nadir_graph *graph, const char *name, nadir_node x, int64_t out_features,
+                                      const char *options);
+
+/**
+ * The squared error: the mean, or the sum, over all elements of (prediction - target)².
+ *
+ * Shapes: both alike; y is a scalar []. Options: `reduction` = mean (default) or sum. The mean divides by the actual
+ * number of elements. Gradients: dprediction = 2 * (prediction - target) * gy / n, with n = 1 for the sum; dtarget is its
+ * negative.
+ * Errors: NADIR_E_SHAPE for shapes that differ, with no broadcasting: [batch] against [batch, 1] is a usual mistake.
+ */
+NADIR_API nadir_node nadir_mse_loss(nadir_graph *graph, nadir_node prediction, nadir_node target, const char *options);
+
+/* ------------------------------------------------------------------------------------------------- gradients */
+
+/**
+ * Adds the gradients of y to the graph, as expressions that can be used and differentiated again:
+ * out[i] = d(sum(upstream * y)) / d xs[i], of the shape of xs[i].
+ *
+ * `upstream` has the shape of y; NADIR_NONE stands for 1 and is allowed for a scalar y only. Where y does not depend on
+ * xs[i], out[i] is a constant 0. A shared node is visited once, however many paths lead to it. Gradients may be equal
+ * nodes (those of a and b in a + b), or nodes that were there before.
+ *
+ * Errors: NADIR_E_ARGUMENT for a NULL, a count below 1 or a foreign node; NADIR_E_SHAPE for a y that is no scalar
+ * without upstream, or an upstream of another shape; NADIR_E_DTYPE; NADIR_E_UNSUPPORTED naming a node without gradient.
+ * On failure `out` is all NADIR_NONE, and the failure counts as a build error.
+ */
+NADIR_API nadir_status nadir_gradients(nadir_graph *graph, nadir_node y, nadir_node upstream, const nadir_node *xs,
+                                       int32_t count, nadir_node *out);
+
+/* ----------------------------------------------------------------------------------------------- parameters */
+
+/** The number of parameters; 0 for NULL. */
+NADIR_API int32_t nadir_param_count(const nadir_graph *graph);
+
+/** The parameter number `index` in the order of declaration; NADIR_NONE outside 0 to count - 1. */
+NADIR_API nadir_node nadir_param_at(const nadir_graph *graph, int32_t index);
+
+/**
+ * Copies a parameter's values, row-major, to `data` of `bytes` bytes, which must be the parameter's size.
+ *
+ * Threads: a reader of the graph. Errors: NADIR_E_ARGUMENT for a NULL, a node that is no parameter of the graph, or
+ * another byte count; NADIR_E_BUSY. Stores no message.
+ */
+NADIR_API nadir_status nadir_param_get(const nadir_graph *graph, nadir_node param, void *data, size_t bytes);
+
+/**
+ * Copies `bytes` bytes at `data` into a parameter. A backward pass then wants a new forward pass.
+ *
+ * Threads: a writer of the graph. Errors: as for `nadir_param_get`, with a message.
+ */
+NADIR_API nadir_status nadir_param_set(nadir_graph *graph, nadir_node param, const void *data, size_t bytes);
+
+/** The number of elements of all parameters of `dtype`: the length of the flat vectors. 0 for NULL. */
+NADIR_API size_t nadir_params_flat_count(const nadir_graph *graph, nadir_dtype dtype);
+
+/**
+ * Copies the values of all parameters of `dtype`, one after the other in the order of declaration, to `data`; `bytes`
+ * must be `nadir_params_flat_count` times the element's size. Threads and errors: as for `nadir_param_get`.
+ */
+NADIR_API nadir_status nadir_params_flat_get(const nadir_graph *graph, nadir_dtype dtype, void *data, size_t bytes);
+
+/** Sets the values of all parameters of `dtype` from one vector. Threads and errors: as for `nadir_param_set`. */
+NADIR_API nadir_status nadir_params_flat_set(nadir_graph *graph, nadir_dtype dtype, const void *data, size_t bytes);
+
+/* -------------------------------------------------------------------------------------------------- sessions */
+
+/**
+ * Compiles a session: a plan for computing `loss` and the `outputs`, and, with a loss, the gradients of the loss with
+ * respect to all parameters that it depends on. All memory that a step needs is reserved, and touched, here.
+ *
+ * `loss` is a scalar, or NADIR_NONE for a session that only predicts. `outputs` are the `output_count` other nodes to
+ * be read. `max_batch` (at least 1) is the largest batch. The graph keeps its parameters from here on: adding
+ * an input, a parameter or a layer with parameters is NADIR_E_STATE after the first session; expressions may still be
+ * added, for later sessions.
+ *
+ * Options: `finite` = loss (default: `nadir_forward` answers NADIR_E_NOT_FINITE for a NaN or infinite loss), gradients
+ * (also `nadir_sgd_step` for such a gradient) or off; `not_finite` = stop (default: that answer, and the step changes
+ * nothing) or skip (the step changes nothing and answers NADIR_OK); `max_bytes` (0: no limit), the most that the session
+ * may reserve.
+ *
+ * Returns NULL on failure, with the reason in `nadir_graph_status`: the graph's first build error; NADIR_E_ARGUMENT for a
+ * bad node, count or option, no loss and no outputs, or a loss that depends on no parameter; NADIR_E_SHAPE for a loss
+ * that is no scalar, or a max_batch below 1; NADIR_E_NO_MEMORY.
+ */
+NADIR_API nadir_session *nadir_session_new(nadir_graph *graph, nadir_node loss, const nadir_node *outputs,
+                                           int32_t output_count, int64_t max_batch, const char *options);
+
+/** Frees a session and gives up its hold on the graph. */
+NADIR_API void nadir_session_free(nadir_session *session);
+
+/** The result of the last call on the session that is not const and was not NADIR_E_BUSY. NADIR_E_ARGUMENT for NULL. */
+NADIR_API nadir_status nadir_session_status(const nadir_session *session);
+
+/** The message that belongs to `nadir_session_status`, "" for NADIR_OK; borrowed until the next call on the session. */
+NADIR_API const char *nadir_session_error(const nadir_session *session);
+
+/**
+ * The bytes that a session reserved, by `part`: "arena" (inputs, intermediate values, outputs), "gradients", "plan"
+ * or "total" (of these); the parameters are the graph's.
+ *
+ * Errors: NADIR_E_ARGUMENT for a NULL or an unknown part. Stores no message.
+ */
+NADIR_API nadir_status nadir_session_memory(const nadir_session *session, const char *part, size_t *bytes);
+
+/**
+ * Copies an input's values, row-major, into the session. For an input with a batch dimension the byte count says the
+ * batch: 0 to max_batch of them. The values stay until the next `write` or `bind` of the input.
+ *
+ * Errors: NADIR_E_ARGUMENT for a NULL, a node that is no input, or a byte count that is no whole number of rows;
+ * NADIR_E_STATE for an input that neither loss nor outputs depend on; NADIR_E_SHAPE for a batch over the maximum;
+ * NADIR_E_BUSY.
+ */
+NADIR_API nadir_status nadir_session_write(nadir_session *session, nadir_node input, const void *data, size_t bytes);
+
+/**
+ * Uses the caller's memory as an input, in place, until the next `write` or `bind` of the input or the session's end.
+ * The alignment of an element is enough; nothing beyond `bytes` is touched, nothing is written. Errors: as for
+ * `nadir_session_write`, and NADIR_E_ARGUMENT for memory that is not aligned to its element.
+ */
+NADIR_API nadir_status nadir_session_bind(nadir_session *session, nadir_node input, const void *data, size_t bytes);
+
+/**
+ * Computes the loss and the outputs from the inputs and the present parameters.
+ *
+ * Threads: a reader of the graph. Errors: NADIR_E_STATE for an input that was never written; NADIR_E_SHAPE for inputs of
+ * different batches; NADIR_E_NOT_FINITE for a loss that is NaN or infinite, unless options say otherwise: the loss and
+ * the outputs can be read, but a backward pass wants another forward; NADIR_E_BUSY.
+ */
+NADIR_API nadir_status nadir_forward(nadir_session *session);
+
+/**
+ * Copies the values of a node, row-major, to `data`: the loss or an output as of the last forward pass, an input as
+ * written, a parameter as it is now. `bytes` must be its size at the actual batch.
+ *
+ * Threads: a reader of the graph for a parameter. Errors: NADIR_E_STATE for any other node, or before the first forward
+ * pass (or a write, for an input); NADIR_E_ARGUMENT for a NULL, a foreign node or another byte count; NADIR_E_BUSY.
+ */
+NADIR_API nadir_status nadir_session_read(nadir_session *session, nadir_node node, void *data, size_t bytes);
+
+/** Marks all gradients as zero, which costs nothing: the next backward pass overwrites them. Errors: NADIR_E_STATE
+ *  for a session without loss; NADIR_E_BUSY. */
+NADIR_API nadir_status nadir_zero_grad(nadir_session *session);
+
+/**
+ * Computes the gradients of the loss and adds them to the gradients; after `nadir_zero_grad`, and at first, it
+ * overwrites them.
+ *
+ * Threads: a reader of the graph. Errors: NADIR_E_STATE for a session without loss, without a successful forward pass
+ * since the last backward pass, or whose inputs were written or parameters changed since; NADIR_E_BUSY.
+ */
+NADIR_API nadir_status nadir_backward(nadir_session *session);
+
+/**
+ * Stochastic gradient descent: w = w - learning_rate * gradient, for every parameter that the loss depends on; the
+ * others are not touched. The product is rounded before the difference.
+ *
+ * Threads: a writer of the graph. Errors: NADIR_E_ARGUMENT for a learning rate that is negative or not finite;
+ * NADIR_E_STATE for a session without loss, or without a backward pass since `nadir_zero_grad`; NADIR_E_NOT_FINITE by the
+ * session's options; NADIR_E_BUSY. Whatever the error, no parameter has changed.
+ */
+NADIR_API nadir_status nadir_sgd_step(nadir_session *session, double learning_rate);
+
+/**
+ * Copies a parameter's gradient, of the parameter's shape, to `data`: 0 after `nadir_zero_grad` and for a parameter that
+ * the loss does not depend on.
+ *
+ * Errors: NADIR_E_ARGUMENT for a NULL, a node that is no parameter or another byte count; NADIR_E_STATE for a session
+ * without loss; NADIR_E_BUSY. Stores no message.
+ */
+NADIR_API nadir_status nadir_grad_get(const nadir_session *session, nadir_node param, void *data, size_t bytes);
+
+/**
+ * Copies the gradients of all parameters of `dtype` to `data`, laid out as `nadir_params_flat_get` lays out the values.
+ * Errors: as for `nadir_grad_get`.
+ */
+NADIR_API nadir_status nadir_grads_flat_get(const nadir_session *session, nadir_dtype dtype, void *data, size_t bytes);
+
+/**
+ * Replaces the gradients of all parameters of `dtype`, as after an all-reduce; the next step uses them. Those of
+ * parameters that the loss does not depend on are ignored. If the gradients were marked as zero, those of other
+ * dtypes become 0. Errors: as for `nadir_grad_get`, with a message.
+ */
+NADIR_API nadir_status nadir_grads_flat_set(nadir_session *session, nadir_dtype dtype, const void *data, size_t bytes);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* NADIR_NADIR_H */

@@ -1,0 +1,48 @@
+#include "base/host.h"
+
+namespace nadir {
+
+namespace {
+
+void* runtime_allocate(void*, std::size_t bytes, std::size_t alignment) {
+  return ::operator new(bytes, std::align_val_t(alignment), std::nothrow);
+}
+
+void runtime_deallocate(void*, void* memory, std::size_t, std::size_t alignment) {
+  ::operator delete(memory, std::align_val_t(alignment));
+}
+
+}  // namespace
+
+constinit const Allocator kRuntimeAllocator = {nullptr, runtime_allocate, runtime_deallocate, nullptr};
+
+Host* Host::create(const Allocator& allocator) noexcept {
+  void* memory = allocator.allocate(allocator.user, sizeof(Host), alignof(Host));
+  return memory ? ::new (memory) Host(allocator) : nullptr;
+}
+
+void destroy(Host* host) noexcept {
+  const Allocator allocator = host->allocator_;
+  host->~Host();
+  allocator.deallocate(allocator.user, host, sizeof(Host), alignof(Host));
+  if (allocator.destroy) allocator.destroy(allocator.user);
+}
+
+Host::~Host() { set_log({nullptr, nullptr, nullptr}); }
+
+void Host::set_log(const LogSink& sink) noexcept {
+  const LogSink former = std::exchange(log_, sink);
+  if (former.destroy) former.destroy(former.user);
+}
+
+void* Host::do_allocate(std::size_t bytes, std::size_t alignment) {
+  void* memory = allocator_.allocate(allocator_.user, bytes > 0 ? bytes : 1, alignment);
+  if (!memory) throw std::bad_alloc();
+  return memory;
+}
+
+void Host::do_deallocate(void* memory, std::size_t bytes, std::size_t alignment) {
+  allocator_.deallocate(allocator_.user, memory, bytes > 0 ? bytes : 1, alignment);
+}
+
+}  // namespace nadir

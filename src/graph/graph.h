@@ -1,0 +1,100 @@
+// The graph: what a user declared, in the order of declaration, and the values of its parameters.
+//
+// Invariants: a node never changes or moves once added, except for getting a name; its operands have smaller numbers.
+// Whatever adds more than one thing does so under a Transaction, so that a failure leaves the graph as it was.
+//
+// Thread safety: one thread builds. Sessions may run meanwhile: they read nodes that existed when they were made, and
+// the parameters' values through the gate.
+#pragma once
+
+#include <cstdint>
+#include <memory_resource>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "base/gate.h"
+#include "base/host.h"
+#include "base/pool.h"
+#include "base/ref.h"
+#include "base/stable_vector.h"
+#include "graph/node.h"
+#include "graph/parameters.h"
+
+namespace nadir {
+
+class Graph : public RefCounted {
+ public:
+  explicit Graph(Ref<Host> host);
+  friend void destroy(Graph* graph) noexcept;
+
+  Host& host() const noexcept { return *host_; }
+  // The number by which node ids tell graphs apart: 1 to 255.
+  std::uint32_t tag() const noexcept { return tag_; }
+  std::uint64_t seed() const noexcept { return seed_; }
+  void set_seed(std::uint64_t seed) noexcept { seed_ = seed; }
+
+  std::size_t size() const noexcept { return nodes_.size(); }
+  const Node& operator[](NodeIndex index) const noexcept { return nodes_[index]; }
+
+  // Adds a node whose operands and name are copied; a null name is derived from the operation and the node's number.
+  // REQUIRES: a given name was checked by check_name; a constant's data lies in pool().
+  NodeIndex add(Node node, const char* name);
+  // Throws unless the name can be given to a node.
+  void check_name(std::string_view name) const;
+  void set_name(NodeIndex index, std::string_view name);
+  // kNoNode if there is none.
+  NodeIndex find(std::string_view name) const noexcept;
+
+  Pool& pool() noexcept { return pool_; }
+  Parameters& parameters() noexcept { return parameters_; }
+  const Parameters& parameters() const noexcept { return parameters_; }
+  Gate& gate() const noexcept { return gate_; }
+
+  // From the first session on, storage stays as it is.
+  bool is_sealed() const noexcept { return sealed_; }
+  void seal() noexcept { sealed_ = true; }
+
+  // The first failure of a builder, and the last call's; kept apart.
+  LastError& build_error() noexcept { return build_error_; }
+  const LastError& build_error() const noexcept { return build_error_; }
+  LastError& call_error() noexcept { return call_error_; }
+  const LastError& call_error() const noexcept { return call_error_; }
+
+  // Takes back, at the end of its scope, whatever was added since, unless it was kept.
+  class Transaction {
+   public:
+    explicit Transaction(Graph& graph) noexcept
+        : graph_(graph), nodes_(graph.size()), parameters_(graph.parameters_.size()), pool_(graph.pool_.mark()) {}
+    Transaction(const Transaction&) = delete;
+    Transaction& operator=(const Transaction&) = delete;
+    ~Transaction() {
+      if (!kept_) graph_.rewind(nodes_, parameters_, pool_);
+    }
+    void keep() noexcept { kept_ = true; }
+
+   private:
+    Graph& graph_;
+    std::size_t nodes_;
+    std::size_t parameters_;
+    Pool::Mark pool_;
+    bool kept_ = false;
+  };
+
+ private:
+  void rewind(std::size_t nodes, std::size_t parameters, Pool::Mark pool) noexcept;
+
+  Ref<Host> host_;
+  std::uint32_t tag_;
+  std::uint64_t seed_ = 0;
+  bool sealed_ = false;
+  StableVector<Node> nodes_;
+  Pool pool_;
+  std::pmr::unordered_map<std::string_view, NodeIndex> names_;
+  Parameters parameters_;
+  mutable Gate gate_;
+  LastError build_error_;
+  LastError call_error_;
+};
+
+}  // namespace nadir

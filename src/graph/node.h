@@ -1,0 +1,58 @@
+// A node: one operation with its operands, and the shape and dtype of its result.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+#include "base/dtype.h"
+#include "base/shape.h"
+#include "graph/op.h"
+
+namespace nadir {
+
+// A node's number in its graph. Operands have smaller numbers than what uses them: the order of numbers is an order of
+// computation.
+using NodeIndex = std::uint32_t;
+inline constexpr NodeIndex kNoNode = ~NodeIndex{0};
+
+// The attributes of an operation: any plain struct of its family, kept as bytes, so that the graph need not know them.
+class Attributes {
+ public:
+  static constexpr std::size_t kSize = 64;
+
+  Attributes() = default;
+  template <class T>
+  requires(std::is_trivially_copyable_v<T> && sizeof(T) <= kSize &&
+           !std::is_same_v<T, Attributes>) explicit Attributes(const T& value) noexcept {
+    std::memcpy(bytes_.data(), &value, sizeof(T));
+  }
+  template <class T>
+  requires(std::is_trivially_copyable_v<T> && sizeof(T) <= kSize) T as()
+  const noexcept {
+    T value;
+    std::memcpy(&value, bytes_.data(), sizeof(T));
+    return value;
+  }
+
+ private:
+  std::array<std::byte, kSize> bytes_{};
+};
+
+struct Node {
+  const Op* op = nullptr;
+  DType dtype = DType::kF32;
+  Shape shape;
+  std::span<const NodeIndex> inputs;
+  Attributes attributes;
+  const void* data = nullptr;  // of a constant: its elements
+  std::string_view name;       // ends in 0
+  bool has_derived_name = false;
+};
+
+}  // namespace nadir

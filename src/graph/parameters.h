@@ -1,0 +1,76 @@
+// The values of a graph's parameters: one block a dtype, in the order of declaration, without gaps, so that solvers and
+// all-reduce see one vector. A block may move while parameters are added and stays where it is from the first session on.
+//
+// Thread safety: values are guarded by the graph's gate; the list does not change after the first session.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory_resource>
+#include <vector>
+
+#include "base/dtype.h"
+#include "graph/node.h"
+
+namespace nadir {
+
+struct Parameter {
+  NodeIndex node;
+  DType dtype;
+  std::int64_t offset;  // in elements, in its dtype's block
+  std::int64_t count;
+
+  std::size_t byte_offset() const noexcept { return static_cast<std::size_t>(offset) * size_of(dtype); }
+  std::size_t bytes() const noexcept { return static_cast<std::size_t>(count) * size_of(dtype); }
+};
+
+class Parameters {
+ public:
+  explicit Parameters(std::pmr::memory_resource& resource) noexcept : resource_(resource), list_(&resource) {}
+  Parameters(const Parameters&) = delete;
+  Parameters& operator=(const Parameters&) = delete;
+  ~Parameters();
+
+  // Appends a parameter whose values are not set yet.
+  const Parameter& add(NodeIndex node, DType dtype, std::int64_t count);
+  // Forgets all parameters from number `size` on.
+  void truncate(std::size_t size) noexcept;
+
+  std::size_t size() const noexcept { return list_.size(); }
+  const Parameter& operator[](std::size_t index) const noexcept { return list_[index]; }
+  const Parameter* begin() const noexcept { return list_.data(); }
+  const Parameter* end() const noexcept { return list_.data() + list_.size(); }
+  const Parameter* find(NodeIndex node) const noexcept;
+
+  std::byte* block(DType dtype) noexcept { return block_of(dtype).bytes; }
+  const std::byte* block(DType dtype) const noexcept { return block_of(dtype).bytes; }
+  std::size_t block_bytes(DType dtype) const noexcept { return block_of(dtype).size; }
+  std::byte* values(const Parameter& parameter) noexcept { return block(parameter.dtype) + parameter.byte_offset(); }
+  const std::byte* values(const Parameter& parameter) const noexcept {
+    return block(parameter.dtype) + parameter.byte_offset();
+  }
+
+  // Counts the changes of values: a backward pass belongs to the version that its forward pass saw.
+  std::uint64_t version() const noexcept { return version_; }
+  void changed() noexcept { ++version_; }
+
+ private:
+  struct Block {
+    std::byte* bytes = nullptr;
+    std::size_t size = 0;
+    std::size_t capacity = 0;
+  };
+  static constexpr std::size_t kAlignment = 64;
+
+  Block& block_of(DType dtype) noexcept { return blocks_[static_cast<std::size_t>(index_of(dtype))]; }
+  const Block& block_of(DType dtype) const noexcept { return blocks_[static_cast<std::size_t>(index_of(dtype))]; }
+  void reserve(Block& block, std::size_t size);
+
+  std::pmr::memory_resource& resource_;
+  std::pmr::vector<Parameter> list_;
+  std::array<Block, kDTypeCount> blocks_;
+  std::uint64_t version_ = 0;
+};
+
+}  // namespace nadir

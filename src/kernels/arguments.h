@@ -1,0 +1,71 @@
+// What kernels are called with: plain structs of resolved pointers and numbers. A plan fills one a step, once a batch size.
+//
+// Lengths and strides are in elements. Outputs are dense. An operand may be the output itself, never overlap it otherwise.
+#pragma once
+
+#include <cstdint>
+
+namespace nadir {
+
+// out[i] = f(in[0][i], …) for i < count; where bit k of `splat` is set, in[k] is one value for all i.
+struct LaneArguments {
+  void* out;
+  const void* in[3];
+  std::int64_t count;
+  std::uint32_t splat;
+  double number;  // of a SCALED operation
+};
+
+// out[o, i] = (sum over l of in[o, l, i]) / divisor, added to out if `accumulate`; `in` is dense [outer, length, inner].
+struct SumArguments {
+  void* out;
+  const void* in;
+  std::int64_t outer;
+  std::int64_t length;
+  std::int64_t inner;
+  double divisor;
+  bool accumulate;
+};
+
+// out[i, j] = (sum over l of a[i, l] * b[l, j]) + bias[j], added to out if `accumulate`; `bias` may be null. `scratch` has
+// room for a dense copy of b.
+struct MatmulArguments {
+  void* out;
+  const void* a;
+  const void* b;
+  const void* bias;
+  void* scratch;
+  std::int64_t m, n, k;
+  std::int64_t a_row, a_column;
+  std::int64_t b_row, b_column;
+  bool accumulate;
+};
+
+// values[i] = values[i] - rate * gradients[i].
+struct UpdateArguments {
+  void* values;
+  const void* gradients;
+  std::int64_t count;
+  double rate;
+};
+
+struct Nest;
+union Arguments;
+using Kernel = void (*)(const Arguments&) noexcept;
+
+// A lane function over strided operands, a strip at a time.
+struct NestArguments {
+  LaneArguments lane;
+  Kernel kernel;
+  const Nest* nest;
+};
+
+union Arguments {
+  LaneArguments lane;
+  SumArguments sum;
+  MatmulArguments matmul;
+  UpdateArguments update;
+  NestArguments nest;
+};
+
+}  // namespace nadir

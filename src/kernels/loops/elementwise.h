@@ -1,0 +1,87 @@
+// The loops that apply a lane function to arrays.
+#pragma once
+
+#include "kernels/arguments.h"
+#include "kernels/simd.h"
+
+namespace nadir {
+namespace {
+
+// An operand: an array, or one value for all.
+template <class T, bool kSplat>
+struct Source {
+  const T* elements;
+
+  template <class V>
+  V at(std::int64_t i) const {
+    return kSplat ? Width<V>::splat(*elements) : Width<V>::load(elements + i);
+  }
+};
+
+template <class T, class F>
+inline void for_each_pack(T* out, std::int64_t count, F f) {
+  std::int64_t i = 0;
+  for (; i + Pack<T>::size <= count; i += Pack<T>::size) f(static_cast<Pack<T>*>(nullptr), i).store(out + i);
+  for (; i < count; ++i) out[i] = f(static_cast<T*>(nullptr), i);
+}
+
+template <class Lane, class T>
+void unary_kernel(const Arguments& arguments) noexcept {
+  const LaneArguments& l = arguments.lane;
+  T* out = static_cast<T*>(l.out);
+  const T* in = static_cast<const T*>(l.in[0]);
+  if (l.count == 1) {
+    *out = Lane::at(*in);
+    return;
+  }
+  const auto run = [&](auto x) {
+    for_each_pack(out, l.count, [=]<class V>(V*, std::int64_t i) { return Lane::at(x.template at<V>(i)); });
+  };
+  if (l.splat & 1u) {
+    run(Source<T, true>{in});
+  } else {
+    run(Source<T, false>{in});
+  }
+}
+
+template <class Lane, class T>
+void scaled_kernel(const Arguments& arguments) noexcept {
+  const LaneArguments& l = arguments.lane;
+  T* out = static_cast<T*>(l.out);
+  const T number = static_cast<T>(l.number);
+  const auto run = [&](auto x) {
+    for_each_pack(out, l.count,
+                  [=]<class V>(V*, std::int64_t i) { return Lane::at(x.template at<V>(i), Width<V>::splat(number)); });
+  };
+  const T* in = static_cast<const T*>(l.in[0]);
+  if (l.splat & 1u) {
+    run(Source<T, true>{in});
+  } else {
+    run(Source<T, false>{in});
+  }
+}
+
+template <class Lane, class T>
+void binary_kernel(const Arguments& arguments) noexcept {
+  const LaneArguments& l = arguments.lane;
+  T* out = static_cast<T*>(l.out);
+  const T* a = static_cast<const T*>(l.in[0]);
+  const T* b = static_cast<const T*>(l.in[1]);
+  if (l.count == 1) {
+    *out = Lane::at(*a, *b);
+    return;
+  }
+  const auto run = [&](auto x, auto y) {
+    for_each_pack(out, l.count,
+                  [=]<class V>(V*, std::int64_t i) { return Lane::at(x.template at<V>(i), y.template at<V>(i)); });
+  };
+  switch (l.splat & 3u) {
+    case 0: return run(Source<T, false>{a}, Source<T, false>{b});
+    case 1: return run(Source<T, true>{a}, Source<T, false>{b});
+    case 2: return run(Source<T, false>{a}, Source<T, true>{b});
+    default: return run(Source<T, true>{a}, Source<T, true>{b});
+  }
+}
+
+}  // namespace
+}  // namespace nadir

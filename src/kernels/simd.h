@@ -1,0 +1,126 @@
+// The vectors that kernels are written in: xsimd's batch for the instruction set that this file is compiled for, or plain
+// numbers in the scalar build.
+//
+// Included once an instruction set, with its own compiler flags. Everything here and in loops/ and lanes/ therefore has
+// internal linkage, xsimd is renamed by a macro of the build, and no inline function of the standard library is called: one
+// that is not inlined would be shared with code for other processors.
+#pragma once
+
+#include <cstdint>
+
+#if !defined(NADIR_SCALAR_KERNELS)
+#include <xsimd/xsimd.hpp>
+#endif
+
+namespace nadir {
+namespace {
+
+#if defined(NADIR_SCALAR_KERNELS)
+
+template <class T>
+struct Pack {
+  static constexpr int size = 1;
+  T value;
+
+  static Pack load(const T* from) { return {*from}; }
+  static Pack splat(T value) { return {value}; }
+  void store(T* to) const { *to = value; }
+
+  friend Pack operator+(Pack a, Pack b) { return {a.value + b.value}; }
+  friend Pack operator-(Pack a, Pack b) { return {a.value - b.value}; }
+  friend Pack operator*(Pack a, Pack b) { return {a.value * b.value}; }
+  friend Pack operator/(Pack a, Pack b) { return {a.value / b.value}; }
+  friend Pack operator-(Pack a) { return {-a.value}; }
+};
+
+#else
+
+template <class T>
+struct Pack {
+  using Batch = xsimd::batch<T>;
+  static constexpr int size = static_cast<int>(Batch::size);
+  Batch value;
+
+  static Pack load(const T* from) { return {Batch::load_unaligned(from)}; }
+  static Pack splat(T value) { return {Batch(value)}; }
+  void store(T* to) const { value.store_unaligned(to); }
+
+  friend Pack operator+(Pack a, Pack b) { return {a.value + b.value}; }
+  friend Pack operator-(Pack a, Pack b) { return {a.value - b.value}; }
+  friend Pack operator*(Pack a, Pack b) { return {a.value * b.value}; }
+  friend Pack operator/(Pack a, Pack b) { return {a.value / b.value}; }
+  // A flip of the sign bit. (xsimd 8.1 negates by 0 - x on AVX-512, which makes +0 of 0.)
+  friend Pack operator-(Pack a) { return {a.value ^ Batch(T(-0.0))}; }
+};
+
+#endif
+
+// a * b + c, rounded once where the instruction set can. Numbers and vectors agree to the bit.
+#if defined(__FMA__) || defined(__aarch64__)
+
+inline float multiply_add(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+inline double multiply_add(double a, double b, double c) { return __builtin_fma(a, b, c); }
+
+#if defined(NADIR_SCALAR_KERNELS)
+template <class T>
+Pack<T> multiply_add(Pack<T> a, Pack<T> b, Pack<T> c) {
+  return {multiply_add(a.value, b.value, c.value)};
+}
+#elif defined(__AVX512F__)
+// xsimd 8.1 has no fused product for AVX-512 and NEON: its fma rounds twice there.
+inline Pack<float> multiply_add(Pack<float> a, Pack<float> b, Pack<float> c) {
+  return {_mm512_fmadd_ps(a.value, b.value, c.value)};
+}
+inline Pack<double> multiply_add(Pack<double> a, Pack<double> b, Pack<double> c) {
+  return {_mm512_fmadd_pd(a.value, b.value, c.value)};
+}
+#elif defined(__aarch64__)
+inline Pack<float> multiply_add(Pack<float> a, Pack<float> b, Pack<float> c) {
+  return {vfmaq_f32(c.value, a.value, b.value)};
+}
+inline Pack<double> multiply_add(Pack<double> a, Pack<double> b, Pack<double> c) {
+  return {vfmaq_f64(c.value, a.value, b.value)};
+}
+#else
+template <class T>
+Pack<T> multiply_add(Pack<T> a, Pack<T> b, Pack<T> c) {
+  return {xsimd::fma(a.value, b.value, c.value)};
+}
+#endif
+
+#else
+
+template <class V>
+V multiply_add(V a, V b, V c) {
+  return a * b + c;
+}
+
+#endif
+
+// One interface for a vector and for a single number, so that the ends of arrays run the same code.
+template <class V>
+struct Width;
+template <class T>
+struct Width<Pack<T>> {
+  static constexpr int value = Pack<T>::size;
+  static Pack<T> load(const T* from) { return Pack<T>::load(from); }
+  static Pack<T> splat(T number) { return Pack<T>::splat(number); }
+  static void store(Pack<T> v, T* to) { v.store(to); }
+};
+template <>
+struct Width<float> {
+  static constexpr int value = 1;
+  static float load(const float* from) { return *from; }
+  static float splat(float number) { return number; }
+  static void store(float v, float* to) { *to = v; }
+};
+template <>
+struct Width<double> {
+  static constexpr int value = 1;
+  static double load(const double* from) { return *from; }
+  static double splat(double number) { return number; }
+  static void store(double v, double* to) { *to = v; }
+};
+
+}  // namespace
+}  // namespace nadir

@@ -1,0 +1,32 @@
+// The kernels of one instruction set, and the choice among the sets that this build has.
+#pragma once
+
+#include <cstdint>
+
+#include "base/dtype.h"
+#include "kernels/arguments.h"
+#include "kernels/ids.h"
+
+namespace nadir {
+
+struct KernelTable {
+  const char* isa;
+  Kernel lanes[kLaneCount][kDTypeCount];
+  Kernel sum[kDTypeCount];
+  Kernel matmul[kDTypeCount];
+  // The same bits as matmul, faster where a few products are all there is, or one element (which is small too).
+  Kernel small_matmul[kDTypeCount];
+  Kernel dot[kDTypeCount];
+  Kernel sgd[kDTypeCount];
+  // Whether no element is NaN or infinite.
+  bool (*all_finite[kDTypeCount])(const void* values, std::int64_t count) noexcept;
+};
+
+// The best set that this processor has, or the one that the environment variable NADIR_ISA names, if it has that.
+// Chosen at the first call; any thread.
+const KernelTable& kernels() noexcept;
+
+// The set of that name, or null if this build or processor does not have it.
+const KernelTable* find_kernels(const char* isa) noexcept;
+
+}  // namespace nadir

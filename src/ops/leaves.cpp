@@ -1,0 +1,130 @@
+#include "ops/leaves.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "base/random.h"
+#include "ops/registry.h"
+
+namespace nadir {
+
+namespace {
+
+Expr leaf(Graph& graph, OpId id, const char* name, DType dtype, const Shape& shape, const void* data = nullptr) {
+  Node node;
+  node.op = &op(id);
+  node.dtype = dtype;
+  node.shape = shape;
+  node.data = data;
+  return {graph, graph.add(node, name)};
+}
+
+void check_storage(const char* name, DType dtype, const Shape& shape, bool batch_allowed) {
+  const char* shown = name ? name : "";
+  if (!batch_allowed && shape.batch_dimensions() > 0)
+    fail(Status::kShape, "\"", shown, "\" is ", shape, "; wants no batch");
+  if (shape.batch_dimensions() > 1)
+    fail(Status::kShape, "\"", shown, "\" is ", shape, "; wants one batch dimension at most");
+  if (!size_fits(shape, size_of(dtype)))
+    fail(Status::kShape, "\"", shown, "\" ", shape, " has more than 2^63 - 1 bytes");
+}
+
+void check_unsealed(const Graph& graph) {
+  if (graph.is_sealed()) fail(Status::kState, "the graph has a session; its inputs and parameters are fixed");
+}
+
+void fill(std::byte* values, DType dtype, std::int64_t count, const Initializer& initializer, std::uint64_t key) {
+  visit(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    auto* elements = reinterpret_cast<T*>(values);
+    for (std::int64_t i = 0; i < count; ++i) {
+      double value = initializer.low;
+      if (initializer.kind == Initializer::Kind::kUniform) {
+        value += (initializer.high - initializer.low) * uniform_01(key, static_cast<std::uint64_t>(i));
+      }
+      elements[i] = static_cast<T>(value);
+    }
+  });
+}
+
+}  // namespace
+
+Expr input(Graph& graph, const char* name, DType dtype, const Shape& shape) {
+  check_unsealed(graph);
+  check_storage(name, dtype, shape, true);
+  return leaf(graph, OpId::input, name, dtype, shape);
+}
+
+Expr constant(Graph& graph, const char* name, DType dtype, const Shape& shape, const void* data, std::size_t bytes) {
+  check_storage(name, dtype, shape, false);
+  const auto wanted = static_cast<std::size_t>(shape.count().factor) * size_of(dtype);
+  if (bytes != wanted) {
+    fail(Status::kArgument, "constant \"", name ? name : "", "\" ", name_of(dtype), ' ', shape, ": ", bytes,
+         " bytes given; wants ", wanted);
+  }
+  void* copy = graph.pool().allocate(bytes);
+  if (bytes > 0) std::memcpy(copy, data, bytes);
+  return leaf(graph, OpId::constant, name, dtype, shape, copy);
+}
+
+Initializer Initializer::parse(Options& options) {
+  enum { kZeros, kOnes, kConstant, kUniform };
+  const int kind = options.choice("init", {"zeros", "ones", "constant", "uniform"}, kZeros);
+  const double value = options.number("value", 0);
+  const double low = options.number("low", 0);
+  const double high = options.number("high", 1);
+  if (kind == kUniform) {
+    if (!std::isfinite(high - low) || low > high) {
+      fail(Status::kArgument, "init=uniform: low ", low, ", high ", high, "; wants finite low <= high");
+    }
+    return {Kind::kUniform, low, high};
+  }
+  const double constant = kind == kConstant ? value : kind == kOnes ? 1 : 0;
+  return {Kind::kConstant, constant, constant};
+}
+
+Expr param(Graph& graph, const char* name, DType dtype, const Shape& shape, const Initializer& initializer) {
+  check_unsealed(graph);
+  check_storage(name, dtype, shape, false);
+  const Expr node = leaf(graph, OpId::param, name, dtype, shape);
+  const Parameter& parameter = graph.parameters().add(node.index(), dtype, shape.count().factor);
+  fill(graph.parameters().values(parameter), dtype, parameter.count, initializer,
+       random_key(graph.seed(), node.node().name));
+  return node;
+}
+
+Expr extent(Graph& graph, DType dtype, Extent count) {
+  if (count.power == 0) return scalar(graph, dtype, static_cast<double>(count.factor));
+  Node node;
+  node.op = &op(OpId::extent);
+  node.dtype = dtype;
+  node.attributes = Attributes(count);
+  return {graph, graph.add(node, nullptr)};
+}
+
+Expr scalar(Graph& graph, DType dtype, double value) {
+  return visit(dtype, [&](auto zero) {
+    const auto element = static_cast<decltype(zero)>(value);
+    return constant(graph, nullptr, dtype, Shape(), &element, sizeof element);
+  });
+}
+
+double scalar_value(const Node& node) noexcept {
+  return visit(node.dtype, [&](auto zero) {
+    std::memcpy(&zero, node.data, sizeof zero);
+    return static_cast<double>(zero);
+  });
+}
+
+void describe_constant(Text& text, const Node& node) {
+  if (node.shape.is_scalar()) text << scalar_value(node);
+}
+
+void describe_extent(Text& text, const Node& node) {
+  const auto count = node.attributes.as<Extent>();
+  if (count.factor != 1) text << count.factor << " * ";
+  text << "batch";
+  if (count.power > 1) text << '^' << count.power;
+}
+
+}  // namespace nadir

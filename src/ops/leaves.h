@@ -1,0 +1,31 @@
+// Nodes without operands: inputs, parameters, constants, and the number of elements at the actual batch.
+#pragma once
+
+#include <cstddef>
+
+#include "base/options.h"
+#include "ops/expr.h"
+
+namespace nadir {
+
+// Null names are derived. REQUIRES: a given name was checked by Graph::check_name.
+Expr input(Graph& graph, const char* name, DType dtype, const Shape& shape);
+Expr constant(Graph& graph, const char* name, DType dtype, const Shape& shape, const void* data, std::size_t bytes);
+
+// How a parameter's values start.
+struct Initializer {
+  enum class Kind { kConstant, kUniform } kind = Kind::kConstant;
+  double low = 0;   // the constant's value, or the least
+  double high = 0;  // above the greatest
+
+  static Initializer parse(Options& options);
+};
+Expr param(Graph& graph, const char* name, DType dtype, const Shape& shape, const Initializer& initializer);
+
+// The number `count` of elements at the actual batch, as a scalar.
+Expr extent(Graph& graph, DType dtype, Extent count);
+
+// A constant scalar's value.
+double scalar_value(const Node& node) noexcept;
+
+}  // namespace nadir

@@ -1,0 +1,31 @@
+#include "ops/registry.h"
+
+#include "kernels/ids.h"
+
+namespace nadir {
+
+namespace {
+
+constexpr auto describe_input = nullptr;
+constexpr auto describe_param = nullptr;
+
+constexpr Op kOps[] = {
+#define LEAF(name) {#name, static_cast<int>(OpId::name), -1, nullptr, describe_##name},
+#define UNARY(name) {#name, static_cast<int>(OpId::name), static_cast<int>(LaneId::name), name##_gradient, nullptr},
+#define SCALED(name) \
+  {#name, static_cast<int>(OpId::name), static_cast<int>(LaneId::name), name##_gradient, describe_##name},
+#define BINARY(name) {#name, static_cast<int>(OpId::name), static_cast<int>(LaneId::name), name##_gradient, nullptr},
+#define OTHER(name) {#name, static_cast<int>(OpId::name), -1, name##_gradient, describe_##name},
+#include "ops/registry.def"
+#undef LEAF
+#undef UNARY
+#undef SCALED
+#undef BINARY
+#undef OTHER
+};
+
+}  // namespace
+
+const Op& op(OpId id) noexcept { return kOps[static_cast<int>(id)]; }
+
+}  // namespace nadir

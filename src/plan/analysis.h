@@ -1,0 +1,44 @@
+// What of a graph a session computes, and when: found out before anything is lowered.
+#pragma once
+
+#include <cstdint>
+#include <memory_resource>
+#include <span>
+#include <vector>
+
+#include "graph/graph.h"
+#include "plan/plan.h"
+
+namespace nadir {
+
+// When a node is computed. Constants depend on the batch alone; backward is what only the gradients need.
+enum class Phase : std::uint8_t { kUnneeded, kConstant, kForward, kBackward };
+
+struct ParameterGradient {
+  const Parameter* parameter;
+  NodeIndex gradient;
+};
+
+struct Analysis {
+  explicit Analysis(std::pmr::memory_resource* resource)
+      : gradients(resource), phases(resource), users(resource), is_root(resource), absorbed(resource) {}
+
+  std::pmr::vector<ParameterGradient> gradients;  // in the order of the gradients' nodes
+  // By node:
+  std::pmr::vector<Phase> phases;
+  std::pmr::vector<std::uint32_t> users;  // how many needed nodes have it as an operand
+  std::pmr::vector<bool> is_root;         // the loss and the outputs
+  std::pmr::vector<bool> absorbed;        // computed inside the step of its user
+
+  // The gradients that a node is.
+  std::span<const ParameterGradient> gradients_from(NodeIndex node) const noexcept;
+};
+
+// Adds the gradients of the loss to the graph.
+Analysis analyse(Graph& graph, const Wanted& wanted);
+
+// Which operand of a sum is a product that nothing else uses, while the other is a row repeated: a bias, which rides in the
+// epilogue of the product. -1 if it is not so.
+int product_with_bias(const Graph& graph, const Analysis& analysis, NodeIndex sum);
+
+}  // namespace nadir

@@ -1,0 +1,173 @@
+#include "plan/lowering.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "ops/registry.h"
+
+namespace nadir {
+
+Lowering::Lowering(const Graph& graph, const Wanted& wanted, const Analysis& analysis, Plan& plan)
+    : graph_(graph),
+      wanted_(wanted),
+      analysis_(analysis),
+      plan_(plan),
+      resource_(&graph.host()),
+      views_(graph.size(), View{}, resource_),
+      delivered_(resource_),
+      buffers_(resource_) {}
+
+void Lowering::run() {
+  lower_phase(Phase::kConstant, plan_.constants);
+  for (Buffer& buffer : buffers_) buffer.last = kForEver;
+  lower_phase(Phase::kForward, plan_.forward);
+  keep_outputs();
+  if (!plan_.has_loss) return;
+  const std::int32_t start = now_;
+  lower_backward(kOverwriting, plan_.backward);
+  now_ = start;
+  lower_backward(kAccumulating, plan_.accumulating_backward);
+}
+
+void Lowering::lower_phase(Phase phase, Steps& steps) {
+  steps_ = &steps;
+  for (NodeIndex index = 0; index < graph_.size(); ++index) {
+    if (analysis_.phases[index] != phase || analysis_.absorbed[index]) continue;
+    current_ = index;
+    lower(*this, index);
+    if (phase != Phase::kBackward) continue;
+    for (const ParameterGradient& gradient : analysis_.gradients_from(index)) deliver(gradient);
+  }
+}
+
+void Lowering::lower_backward(Variant variant, Steps& steps) {
+  variant_ = variant;
+  delivered_.assign(analysis_.gradients.size(), false);
+  lower_phase(Phase::kBackward, steps);
+  // Those that were there already: constants, parameters, values of the forward pass.
+  for (const ParameterGradient& gradient : analysis_.gradients) deliver(gradient);
+}
+
+// ---------------------------------------------------------------------------------------------- gradients, outputs
+
+Place block_place(Place::Region region, const Parameter& parameter) noexcept {
+  return {region, static_cast<std::uint32_t>(index_of(parameter.dtype)), parameter.byte_offset()};
+}
+
+Lowering::Destination Lowering::destination(NodeIndex index, bool can_accumulate) {
+  const Node& node = graph_[index];
+  const bool is_backward = analysis_.phases[index] == Phase::kBackward;
+  const auto mine = is_backward ? analysis_.gradients_from(index) : std::span<const ParameterGradient>{};
+  // What is added to a gradient is lost to other users.
+  const bool has_other_users = mine.size() > 1 || analysis_.users[index] > 0;
+  const bool directly = !mine.empty() && (variant_ == kOverwriting || (can_accumulate && !has_other_users));
+  if (!directly) {
+    views_[index] = View::dense(new_buffer(node.dtype, node.shape.count()), node.dtype, node.shape);
+    return {views_[index], false};
+  }
+  delivered_[static_cast<std::size_t>(mine.data() - analysis_.gradients.data())] = true;
+  views_[index] = View::dense(block_place(Place::Region::kGradient, *mine[0].parameter), node.dtype, node.shape);
+  return {views_[index], variant_ == kAccumulating};
+}
+
+void Lowering::deliver(const ParameterGradient& gradient) {
+  const auto number = static_cast<std::size_t>(&gradient - analysis_.gradients.data());
+  if (delivered_[number]) return;
+  delivered_[number] = true;
+  const View& from = views_[gradient.gradient];
+  Step step;
+  step.out = View::dense(block_place(Place::Region::kGradient, *gradient.parameter), from.dtype, from.shape);
+  if (variant_ == kOverwriting) {
+    step.in[0] = from;
+  } else {
+    step.lane = LaneId::add;
+    step.in = {step.out, from, View{}};
+  }
+  emit(step);
+}
+
+void Lowering::keep_outputs() {
+  if (plan_.has_loss) keep_output(wanted_.loss);
+  for (const NodeIndex output : wanted_.outputs) keep_output(output);
+}
+
+void Lowering::keep_output(NodeIndex index) {
+  const Node& node = graph_[index];
+  const bool is_stored = id_of(node) == OpId::input || id_of(node) == OpId::param;
+  if (is_stored && index != wanted_.loss) return;  // read where it is
+  View view = views_[index];
+  if (view.place.region != Place::Region::kBuffer || !view.is_dense()) {
+    current_ = index;
+    Step step;
+    step.in[0] = view;
+    step.out = View::dense(new_buffer(node.dtype, node.shape.count()), node.dtype, node.shape);
+    emit(step);
+    view = step.out;
+  }
+  buffers_[view.place.index].last = kForEver;
+  plan_.outputs.push_back({index, view.place, node.dtype, node.shape.count()});
+}
+
+// ------------------------------------------------------------------------------------------------ buffers and steps
+
+View Lowering::dense(const View& view) {
+  if (view.is_dense()) return view;
+  Step step;
+  step.in[0] = view;
+  step.out = View::dense(new_buffer(view.dtype, view.shape.count()), view.dtype, view.shape);
+  emit(step);
+  return step.out;
+}
+
+View Lowering::reshaped(const View& view, const Shape& shape) {
+  if (const auto result = view.reshaped(shape)) return *result;
+  return *dense(view).reshaped(shape);
+}
+
+Place Lowering::new_buffer(DType dtype, Extent count) {
+  const auto bytes = byte_count(count, wanted_.max_batch, size_of(dtype));
+  if (!bytes) {
+    fail(Status::kNoMemory, '"', graph_[current_].name, "\" ", graph_[current_].shape, " at a batch of ",
+         wanted_.max_batch, " has more than 2^63 - 1 bytes");
+  }
+  Buffer buffer;
+  buffer.bytes = static_cast<std::size_t>(*bytes);
+  buffer.first = buffer.last = now_;
+  buffer.variants = variant_;
+  buffers_.push_back(buffer);
+  return {Place::Region::kBuffer, static_cast<std::uint32_t>(buffers_.size() - 1), 0};
+}
+
+Place Lowering::add_input(NodeIndex index) {
+  const Node& node = graph_[index];
+  const Place staging = new_buffer(node.dtype, node.shape.count());
+  buffers_[staging.index].first = 0;  // it may be written long before it is used
+  buffers_[staging.index].last = kForEver;
+  plan_.inputs.push_back({index, node.dtype, node.shape.count(), staging});
+  return {Place::Region::kInput, static_cast<std::uint32_t>(plan_.inputs.size() - 1), 0};
+}
+
+Place Lowering::add_constant(NodeIndex index) {
+  const Node& node = graph_[index];
+  const Place place = new_buffer(node.dtype, node.shape.count());
+  const auto bytes = static_cast<std::size_t>(node.shape.count().factor) * size_of(node.dtype);
+  plan_.constant_data.push_back({place, node.data, bytes});
+  return place;
+}
+
+void Lowering::touch(const Place& place) noexcept {
+  if (place.region != Place::Region::kBuffer) return;
+  Buffer& buffer = buffers_[place.index];
+  buffer.last = std::max(buffer.last, now_);
+}
+
+void Lowering::emit(Step step) {
+  step.node = current_;
+  for (const View& in : step.in) touch(in.place);
+  touch(step.out.place);
+  touch(step.scratch);
+  steps_->push_back(step);
+  ++now_;
+}
+
+}  // namespace nadir

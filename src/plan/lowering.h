@@ -1,0 +1,81 @@
+// The lowering of a graph: a walk over its nodes in their order, in which each becomes steps, or just a view of what is there
+// already. The walk is here; what an operation becomes is in lower.cpp.
+//
+// Backward is lowered twice, to overwrite the gradients and to add to them. A gradient is computed right where it belongs
+// if its step can do that, and else in a buffer, from which it is copied or added.
+#pragma once
+
+#include <cstdint>
+#include <memory_resource>
+#include <vector>
+
+#include "plan/analysis.h"
+#include "plan/memory.h"
+#include "plan/plan.h"
+
+namespace nadir {
+
+class Lowering {
+ public:
+  Lowering(const Graph& graph, const Wanted& wanted, const Analysis& analysis, Plan& plan);
+
+  // Fills the plan, with places in buffers.
+  void run();
+  std::pmr::vector<Buffer>& buffers() noexcept { return buffers_; }
+
+  // For what lowers an operation:
+
+  const Graph& graph() const noexcept { return graph_; }
+  const Analysis& analysis() const noexcept { return analysis_; }
+  const View& operand(const Node& node, std::size_t number) const noexcept { return views_[node.inputs[number]]; }
+  void set_view(NodeIndex node, const View& view) noexcept { views_[node] = view; }
+
+  // The same elements without gaps or repetition; copied where they are not so.
+  View dense(const View& view);
+  View reshaped(const View& view, const Shape& shape);
+  Place new_buffer(DType dtype, Extent count);
+  Place add_input(NodeIndex index);
+  Place add_constant(NodeIndex index);
+
+  // Where the result of a node goes, which becomes its view. `accumulate` says that the step has to add to what is there;
+  // it is set only for one that can.
+  struct Destination {
+    View view;
+    bool accumulate;
+  };
+  Destination destination(NodeIndex index, bool can_accumulate);
+
+  void emit(Step step);
+
+ private:
+  // The two ways to run backward, as bits: see Buffer::variants.
+  enum Variant : std::uint8_t { kOverwriting = 1, kAccumulating = 2, kBoth = 3 };
+
+  void lower_phase(Phase phase, Steps& steps);
+  void lower_backward(Variant variant, Steps& steps);
+  void deliver(const ParameterGradient& gradient);
+  void keep_outputs();
+  void keep_output(NodeIndex index);
+  void touch(const Place& place) noexcept;
+
+  const Graph& graph_;
+  const Wanted& wanted_;
+  const Analysis& analysis_;
+  Plan& plan_;
+  std::pmr::memory_resource* resource_;
+  std::pmr::vector<View> views_;      // by node
+  std::pmr::vector<bool> delivered_;  // by gradient, in the variant that is being lowered
+  std::pmr::vector<Buffer> buffers_;
+  Steps* steps_ = nullptr;
+  NodeIndex current_ = 0;
+  std::int32_t now_ = 0;  // the number of the next step
+  Variant variant_ = kBoth;
+};
+
+// Lowers one node.
+void lower(Lowering& lowering, NodeIndex index);
+
+// The place of a parameter, or of its gradient, in its dtype's block.
+Place block_place(Place::Region region, const Parameter& parameter) noexcept;
+
+}  // namespace nadir

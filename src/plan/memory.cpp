@@ -1,0 +1,53 @@
+#include "plan/memory.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/error.h"
+
+namespace nadir {
+
+namespace {
+
+bool conflict(const Buffer& a, const Buffer& b) noexcept {
+  return (a.variants & b.variants) != 0 && a.first <= b.last && b.first <= a.last;
+}
+
+std::size_t aligned(std::size_t bytes) noexcept {
+  return (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
+}
+
+}  // namespace
+
+// Greedy by size (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020): the largest buffer
+// first, each at the lowest address where it meets none that it conflicts with.
+std::size_t place_buffers(std::pmr::vector<Buffer>& buffers, std::pmr::memory_resource* resource) {
+  std::pmr::vector<std::uint32_t> order(buffers.size(), resource);
+  std::iota(order.begin(), order.end(), 0u);
+  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return buffers[a].bytes != buffers[b].bytes ? buffers[a].bytes > buffers[b].bytes : a < b;
+  });
+
+  std::pmr::vector<const Buffer*> placed(resource);  // by offset
+  placed.reserve(buffers.size());
+  std::size_t total = 0;
+  for (const std::uint32_t index : order) {
+    Buffer& buffer = buffers[index];
+    std::size_t offset = 0;
+    for (const Buffer* other : placed) {
+      if (!conflict(buffer, *other)) continue;
+      if (offset + buffer.bytes <= other->offset) break;
+      offset = std::max(offset, aligned(other->offset + other->bytes));
+    }
+    buffer.offset = offset;
+    if (buffer.bytes > static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max()) - offset - kArenaAlignment) {
+      fail(Status::kNoMemory, "the intermediate values have more than 2^63 - 1 bytes");
+    }
+    total = std::max(total, aligned(offset + buffer.bytes));
+    const auto behind = std::find_if(placed.begin(), placed.end(), [&](const Buffer* b) { return b->offset > offset; });
+    placed.insert(behind, &buffer);
+  }
+  return total;
+}
+
+}  // namespace nadir

@@ -1,0 +1,101 @@
+// A plan: what a session computes, as a flat list of steps over places in memory, for any batch up to a maximum. It does not
+// change once compiled, and knows nothing of addresses: `resolve` turns a step into a record for one batch size and one
+// session's memory.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory_resource>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "graph/graph.h"
+#include "kernels/ids.h"
+#include "plan/view.h"
+
+namespace nadir {
+
+struct Step {
+  enum class Kind : std::uint8_t { kLane, kSum, kMatmul, kExtent };
+
+  Kind kind = Kind::kLane;
+  LaneId lane = LaneId::copy;
+  bool accumulate = false;   // of kSum and kMatmul: add to what is there
+  double number = 0;         // of a SCALED operation
+  NodeIndex node = kNoNode;  // what it computes, for people
+  View out;
+  std::array<View, 3> in;  // of kMatmul: a, b and, if not none, the bias
+  Place scratch;           // of kMatmul
+  // Of kSum: `in` is dense [outer, length, inner]. Of kExtent: the number is `length`.
+  Extent outer, length, inner, divisor;
+};
+
+// An input that the plan reads.
+struct PlanInput {
+  NodeIndex node;
+  DType dtype;
+  Extent elements;  // a power of 1: so many a row, and a row for each of the batch; a power of 0: in all
+  Place staging;    // where a session keeps what the host writes
+};
+
+// A result that the host may read.
+struct PlanOutput {
+  NodeIndex node;
+  Place place;
+  DType dtype;
+  Extent count;
+};
+
+// A stretch of parameters to update, in a dtype's block.
+struct UpdateRange {
+  DType dtype;
+  std::int64_t first;
+  std::int64_t count;
+};
+
+using Steps = std::pmr::vector<Step>;
+
+struct Plan {
+  explicit Plan(std::pmr::memory_resource* resource)
+      : inputs(resource),
+        outputs(resource),
+        updates(resource),
+        constants(resource),
+        forward(resource),
+        backward(resource),
+        accumulating_backward(resource),
+        constant_data(resource) {}
+
+  std::pmr::vector<PlanInput> inputs;
+  std::pmr::vector<PlanOutput> outputs;  // the loss first, if there is one
+  std::pmr::vector<UpdateRange> updates;
+
+  Steps constants;  // depend on the batch alone: run when it changes
+  Steps forward;
+  Steps backward;               // overwrites the gradients
+  Steps accumulating_backward;  // adds to them
+
+  struct ConstantData {
+    Place place;
+    const void* data;
+    std::size_t bytes;
+  };
+  std::pmr::vector<ConstantData> constant_data;  // copied into the arena when it is made
+
+  std::size_t arena_bytes = 0;
+  bool has_loss = false;
+};
+
+// What a session wants.
+struct Wanted {
+  NodeIndex loss = kNoNode;
+  std::span<const NodeIndex> outputs;
+  std::int64_t max_batch = 1;
+};
+
+// Compiles a plan. The graph gets the gradients of the loss as nodes: call it within a Transaction that is not kept.
+Plan compile(Graph& graph, const Wanted& wanted);
+
+}  // namespace nadir

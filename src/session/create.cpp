@@ -1,0 +1,145 @@
+// The making of a session: checks, compilation, memory.
+#include <cmath>
+#include <cstring>
+
+#include "ops/registry.h"
+#include "session/session.h"
+
+namespace nadir {
+
+SessionOptions SessionOptions::parse(Options& options) {
+  SessionOptions parsed;
+  parsed.finite = static_cast<Finite>(options.choice("finite", {"loss", "gradients", "off"}, 0));
+  parsed.skip = options.choice("not_finite", {"stop", "skip"}, 0) == 1;
+  parsed.max_bytes = static_cast<std::size_t>(options.integer("max_bytes", 0, 0));
+  options.finish();
+  return parsed;
+}
+
+namespace {
+
+void check(const Graph& graph, const Wanted& wanted) {
+  if (graph.build_error().status() != Status::kOk)
+    fail(graph.build_error().status(), "the graph has an error: ", graph.build_error().message());
+  if (wanted.loss == kNoNode && wanted.outputs.empty())
+    fail(Status::kArgument, "no loss and no outputs; wants one of them");
+  if (wanted.max_batch < 1) fail(Status::kShape, "max_batch is ", wanted.max_batch, "; wants at least 1");
+  if (wanted.loss != kNoNode && !graph[wanted.loss].shape.is_scalar()) {
+    fail(Status::kShape, "loss \"", graph[wanted.loss].name, "\" is ", graph[wanted.loss].shape, "; wants a scalar []");
+  }
+}
+
+std::size_t gradient_block_bytes(const Graph& graph, const Plan& plan, DType dtype) {
+  return plan.has_loss ? graph.parameters().block_bytes(dtype) : 0;
+}
+
+void check_limit(const Graph& graph, const Plan& plan, std::size_t known_nodes, const SessionOptions& options) {
+  const std::size_t gradients =
+      gradient_block_bytes(graph, plan, DType::kF32) + gradient_block_bytes(graph, plan, DType::kF64);
+  const std::size_t wanted = plan.arena_bytes + gradients + Session::plan_bytes(plan, known_nodes);
+  if (options.max_bytes == 0 || wanted <= options.max_bytes) return;
+  fail(Status::kNoMemory, "the session takes ", wanted, " bytes (arena ", plan.arena_bytes, ", gradients ", gradients,
+       "); max_bytes is ", options.max_bytes);
+}
+
+void log_summary(const Session& session, const Host& host) {
+  if (!host.logs()) return;
+  Message message;
+  message << "session: arena " << session.arena_bytes() << " bytes, gradients " << session.gradient_bytes()
+          << " bytes, kernels " << kernels().isa;
+  host.log(LogLevel::kInfo, message.c_str());
+}
+
+}  // namespace
+
+Session* Session::create(Graph& graph, const Wanted& wanted, const SessionOptions& options) {
+  check(graph, wanted);
+  const std::size_t known_nodes = graph.size();
+  Graph::Transaction gradients_are_temporary(graph);
+  Plan plan = compile(graph, wanted);
+  check_limit(graph, plan, known_nodes, options);
+  Session* session = make<Session>(graph.host(), graph, known_nodes, std::move(plan), wanted.max_batch, options);
+  graph.seal();
+  log_summary(*session, graph.host());
+  return session;
+}
+
+void destroy(Session* session) noexcept {
+  const Ref<Graph> graph = session->graph_;
+  unmake(graph->host(), session);
+}
+
+Session::Session(Graph& graph, std::size_t known_nodes, Plan plan, std::int64_t max_batch,
+                 const SessionOptions& options)
+    : graph_(Ref<Graph>::share(&graph)),
+      gate_(graph.gate()),
+      kernels_(kernels()),
+      options_(options),
+      max_batch_(max_batch),
+      plan_(std::move(plan)),
+      program_(plan_, &graph.host()),
+      arena_(plan_.arena_bytes, &graph.host()),
+      gradients_{{gradient_block_bytes(graph, plan_, DType::kF32), &graph.host()},
+                 {gradient_block_bytes(graph, plan_, DType::kF64), &graph.host()}},
+      inputs_(&graph.host()),
+      input_data_(&graph.host()),
+      slots_(&graph.host()),
+      updates_(&graph.host()) {
+  memory_.arena = arena_.data();
+  for (int i = 0; i < kDTypeCount; ++i) {
+    memory_.parameters[static_cast<std::size_t>(i)] = graph.parameters().block(dtype_at(i));
+    memory_.gradients[static_cast<std::size_t>(i)] = gradients_[i].data();
+  }
+  for (const Plan::ConstantData& constant : plan_.constant_data) {
+    if (constant.bytes > 0) std::memcpy(memory_.address(constant.place), constant.data, constant.bytes);
+  }
+  describe_inputs();
+  describe_slots(known_nodes);
+  describe_updates();
+  if (plan_.has_loss) {
+    loss_ = memory_.address(plan_.outputs.front().place);
+    loss_dtype_ = plan_.outputs.front().dtype;
+    checks_loss_ = options_.finite != SessionOptions::Finite::kOff;
+    checks_gradients_ = options_.finite == SessionOptions::Finite::kGradients;
+  }
+}
+
+void Session::describe_updates() {
+  updates_.reserve(plan_.updates.size());
+  for (const UpdateRange& range : plan_.updates) {
+    const auto dtype = static_cast<std::size_t>(index_of(range.dtype));
+    const std::size_t offset = static_cast<std::size_t>(range.first) * size_of(range.dtype);
+    updates_.push_back(
+        {range.dtype, memory_.parameters[dtype] + offset, memory_.gradients[dtype] + offset, range.count});
+  }
+}
+
+void Session::describe_inputs() {
+  inputs_.reserve(plan_.inputs.size());
+  input_data_.reserve(plan_.inputs.size());
+  for (const PlanInput& input : plan_.inputs) {
+    const auto row_bytes = static_cast<std::size_t>(input.elements.factor) * size_of(input.dtype);
+    std::byte* staging = memory_.address(input.staging);
+    inputs_.push_back({input.node, input.elements, row_bytes, staging});
+    input_data_.push_back(staging);
+  }
+  memory_.inputs = input_data_.data();
+}
+
+void Session::describe_slots(std::size_t known_nodes) {
+  slots_.resize(known_nodes);
+  for (std::uint32_t i = 0; i < inputs_.size(); ++i) slots_[inputs_[i].node] = {Slot::Kind::kInput, i};
+  for (std::uint32_t i = 0; i < plan_.outputs.size(); ++i) slots_[plan_.outputs[i].node] = {Slot::Kind::kOutput, i};
+  const Parameters& parameters = graph_->parameters();
+  for (std::uint32_t i = 0; i < parameters.size(); ++i) slots_[parameters[i].node] = {Slot::Kind::kParameter, i};
+}
+
+std::size_t Session::gradient_bytes() const noexcept { return gradients_[0].bytes() + gradients_[1].bytes(); }
+
+std::size_t Session::plan_bytes(const Plan& plan, std::size_t known_nodes) noexcept {
+  return sizeof(Session) + Program::bytes(plan) + plan.inputs.size() * (sizeof(Input) + sizeof(PlanInput)) +
+         plan.outputs.size() * sizeof(PlanOutput) + plan.updates.size() * (sizeof(Update) + sizeof(UpdateRange)) +
+         plan.constant_data.size() * sizeof(Plan::ConstantData) + known_nodes * sizeof(Slot);
+}
+
+}  // namespace nadir

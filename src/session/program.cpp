@@ -1,0 +1,47 @@
+#include "session/program.h"
+
+#include <algorithm>
+
+namespace nadir {
+
+namespace {
+
+std::size_t count_nests(const Plan& plan) {
+  std::ptrdiff_t count = 0;
+  for (const Steps* steps : {&plan.constants, &plan.forward, &plan.backward, &plan.accumulating_backward}) {
+    count += std::count_if(steps->begin(), steps->end(), may_nest);
+  }
+  return static_cast<std::size_t>(count);
+}
+
+}  // namespace
+
+Program::Program(const Plan& plan, std::pmr::memory_resource* resource)
+    : plan_(plan),
+      constants_(plan.constants.size(), resource),
+      forward_(plan.forward.size(), resource),
+      backward_(plan.backward.size(), resource),
+      accumulating_backward_(plan.accumulating_backward.size(), resource),
+      nests_(count_nests(plan), resource) {}
+
+void Program::resolve(std::int64_t batch, const Memory& memory, const KernelTable& kernels) noexcept {
+  Nest* nest = nests_.data();
+  const auto resolve_all = [&](const Steps& steps, Records& records) {
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      nadir::resolve(steps[i], batch, memory, kernels, records[i], nest);
+      if (may_nest(steps[i])) ++nest;
+    }
+  };
+  resolve_all(plan_.constants, constants_);
+  resolve_all(plan_.forward, forward_);
+  resolve_all(plan_.backward, backward_);
+  resolve_all(plan_.accumulating_backward, accumulating_backward_);
+}
+
+std::size_t Program::bytes(const Plan& plan) noexcept {
+  const std::size_t steps =
+      plan.constants.size() + plan.forward.size() + plan.backward.size() + plan.accumulating_backward.size();
+  return steps * (sizeof(Record) + sizeof(Step)) + count_nests(plan) * sizeof(Nest);
+}
+
+}  // namespace nadir

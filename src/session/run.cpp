@@ -1,0 +1,365 @@
+// What a step consists of. Nothing here allocates, throws, waits or calls the system.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "ops/registry.h"
+#include "optim/sgd.h"
+#include "session/session.h"
+
+namespace nadir {
+
+namespace {
+
+using Access = Gate::Access;
+
+// A call of memcpy costs more than a number.
+void copy(void* to, const void* from, std::size_t bytes) noexcept {
+  if (bytes == sizeof(float)) {
+    std::memcpy(to, from, sizeof(float));
+  } else if (bytes == sizeof(double)) {
+    std::memcpy(to, from, sizeof(double));
+  } else if (bytes > 0) {
+    std::memcpy(to, from, bytes);
+  }
+}
+
+}  // namespace
+
+template <class... Pieces>
+Status Session::refuse(Status status, const char* function, const Pieces&... pieces) noexcept {
+  Message message;
+  (message << ... << pieces);
+  error_.set(status, function, nullptr, message.view());
+  return status;
+}
+
+Status Session::reject(Status status, const char* function, std::string_view message) noexcept {
+  return inside(Access::kNone, [=, this] { return refuse(status, function, message); });
+}
+
+// ------------------------------------------------------------------------------------------------------- inputs
+
+Status Session::set_rows(const char* function, Input& input, std::size_t bytes) noexcept {
+  const std::string_view name = name_of_node(input.node);
+  const Shape& shape = (*graph_)[input.node].shape;
+  std::int64_t rows = 0;
+  if (input.elements.power == 0) {
+    if (bytes != input.row_bytes) {
+      return refuse(Status::kArgument, function, "input \"", name, "\" ", shape, ": ", bytes, " bytes given; wants ",
+                    input.row_bytes);
+    }
+  } else if (input.row_bytes > 0) {
+    if (bytes % input.row_bytes != 0) {
+      return refuse(Status::kArgument, function, "input \"", name, "\" ", shape, ": ", bytes,
+                    " bytes given; wants a multiple of ", input.row_bytes, ", the bytes of one row");
+    }
+    if (bytes / input.row_bytes > static_cast<std::size_t>(max_batch_)) {
+      return refuse(Status::kShape, function, "input \"", name, "\" ", shape, ": a batch of ", bytes / input.row_bytes,
+                    " given; wants at most the session's max_batch, ", max_batch_);
+    }
+    rows = static_cast<std::int64_t>(bytes / input.row_bytes);
+  } else if (bytes != 0) {
+    return refuse(Status::kArgument, function, "input \"", name, "\" ", shape, ": ", bytes, " bytes given; wants 0");
+  }
+  if (rows != input.rows || !input.is_written) is_resolved_ = false;
+  input.rows = rows;
+  input.bytes = bytes;
+  input.is_written = true;
+  return Status::kOk;
+}
+
+// What `write` and `bind` have in common. REQUIRES: the caller is inside.
+Status Session::accept(const char* function, NodeIndex node, std::size_t bytes, const void* data) noexcept {
+  if (slots_[node].kind != Slot::Kind::kInput) {
+    if (id_of((*graph_)[node]) == OpId::input) {
+      return refuse(Status::kState, function, "input \"", name_of_node(node),
+                    "\" is not used: neither the loss nor an output depends on it");
+    }
+    return refuse(Status::kArgument, function, "\"", name_of_node(node), "\" is no input");
+  }
+  Input& input = inputs_[slots_[node].index];
+  if (!data && bytes > 0)
+    return refuse(Status::kArgument, function, "input \"", name_of_node(node), "\": data is NULL, bytes ", bytes);
+  if (bytes == input.bytes && input.is_written) return Status::kOk;
+  return set_rows(function, input, bytes);
+}
+
+Status Session::write(NodeIndex node, const void* data, std::size_t bytes) noexcept {
+  return inside(Access::kNone, [=, this] {
+    const Slot slot = slots_[node];
+    if (slot.kind != Slot::Kind::kInput || inputs_[slot.index].again != bytes || !data) [[unlikely]] {
+      return write_anew(node, data, bytes);
+    }
+    can_go_back_ = false;
+    copy(inputs_[slot.index].staging, data, bytes);
+    return done();
+  });
+}
+
+// A write that changes more than the values, or has to be refused.
+Status Session::write_anew(NodeIndex node, const void* data, std::size_t bytes) noexcept {
+  const Status status = accept("session_write", node, bytes, data);
+  if (status != Status::kOk) return status;
+  Input& input = inputs_[slots_[node].index];
+  if (input.is_bound) {
+    input.is_bound = false;
+    input_data_[slots_[node].index] = input.staging;
+    is_resolved_ = false;
+  }
+  input.again = bytes;
+  can_go_back_ = false;
+  copy(input.staging, data, bytes);
+  return done();
+}
+
+Status Session::bind(NodeIndex node, const void* data, std::size_t bytes) noexcept {
+  return inside(Access::kNone, [=, this] {
+    const std::size_t element = size_of((*graph_)[node].dtype);
+    if (reinterpret_cast<std::uintptr_t>(data) % element != 0) {
+      return refuse(Status::kArgument, "session_bind", "input \"", name_of_node(node),
+                    "\": the memory is not aligned to ", element, " bytes, an element's size");
+    }
+    const Status status = accept("session_bind", node, bytes, data);
+    if (status != Status::kOk) return status;
+    const std::uint32_t index = slots_[node].index;
+    if (input_data_[index] != data) {
+      input_data_[index] = static_cast<const std::byte*>(data);
+      is_resolved_ = false;
+    }
+    inputs_[index].is_bound = true;
+    inputs_[index].again = Input::kNever;
+    can_go_back_ = false;
+    return done();
+  });
+}
+
+// ------------------------------------------------------------------------------------------------------ forward
+
+// Checks the inputs against each other and resolves the records for their batch.
+Status Session::prepare() noexcept {
+  const Input* first = nullptr;
+  for (const Input& input : inputs_) {
+    if (!input.is_written) {
+      return refuse(Status::kState, "forward", "input \"", name_of_node(input.node),
+                    "\" was never written; wants nadir_session_write or nadir_session_bind");
+    }
+    if (input.elements.power == 0 || input.row_bytes == 0) continue;
+    if (!first) first = &input;
+    if (input.rows != first->rows) {
+      return refuse(Status::kShape, "forward", "input \"", name_of_node(first->node), "\" has a batch of ", first->rows,
+                    ", input \"", name_of_node(input.node), "\" one of ", input.rows, "; wants one batch");
+    }
+  }
+  batch_ = first ? first->rows : max_batch_;
+  program_.resolve(batch_, memory_, kernels_);
+  program_.run_constants();
+  is_resolved_ = true;
+  return Status::kOk;
+}
+
+bool Session::loss_is_finite() const noexcept {
+  return loss_dtype_ == DType::kF32 ? std::isfinite(*static_cast<const float*>(loss_))
+                                    : std::isfinite(*static_cast<const double*>(loss_));
+}
+
+Status Session::loss_refused() noexcept {
+  is_skipping_ = options_.skip;
+  if (is_skipping_) return done();
+  can_go_back_ = false;
+  return refuse(Status::kNotFinite, "forward", "loss \"", name_of_node(plan_.outputs.front().node),
+                "\" is NaN or infinite");
+}
+
+Status Session::forward() noexcept {
+  return inside(Access::kRead, [this] {
+    if (!is_resolved_) [[unlikely]] {
+      const Status status = prepare();
+      if (status != Status::kOk) return status;
+    }
+    program_.run_forward();
+    has_results_ = true;
+    is_skipping_ = false;
+    can_go_back_ = plan_.has_loss;
+    parameters_seen_ = graph_->parameters().version();
+    if (checks_loss_ && !loss_is_finite()) [[unlikely]]
+      return loss_refused();
+    return done();
+  });
+}
+
+Status Session::read(NodeIndex node, void* data, std::size_t bytes) noexcept {
+  const bool is_parameter = slots_[node].kind == Slot::Kind::kParameter;
+  return inside(is_parameter ? Access::kRead : Access::kNone, [=, this] { return read_inside(node, data, bytes); });
+}
+
+Status Session::read_inside(NodeIndex node, void* data, std::size_t bytes) noexcept {
+  const Slot slot = slots_[node];
+  const std::byte* from = nullptr;
+  std::size_t wanted = 0;
+  switch (slot.kind) {
+    case Slot::Kind::kNone:
+      return refuse(Status::kState, "session_read", '"', name_of_node(node),
+                    "\" is neither an input in use, a parameter, the loss nor an output of this session; name it among "
+                    "the outputs of nadir_session_new");
+    case Slot::Kind::kParameter: {
+      const Parameter& parameter = graph_->parameters()[slot.index];
+      from = graph_->parameters().values(parameter);
+      wanted = parameter.bytes();
+      break;
+    }
+    case Slot::Kind::kInput:
+      if (!inputs_[slot.index].is_written) {
+        return refuse(Status::kState, "session_read", "input \"", name_of_node(node), "\" was never written");
+      }
+      from = input_data_[slot.index];
+      wanted = inputs_[slot.index].bytes;
+      break;
+    case Slot::Kind::kOutput:
+      if (!has_results_) {
+        return refuse(Status::kState, "session_read", '"', name_of_node(node), "\" has no value before nadir_forward");
+      }
+      const PlanOutput& output = plan_.outputs[slot.index];
+      from = memory_.arena + output.place.bytes;
+      wanted = static_cast<std::size_t>(output.count.at(batch_)) * size_of(output.dtype);
+      break;
+  }
+  if (bytes != wanted || (!data && bytes > 0)) {
+    return refuse(Status::kArgument, "session_read", '"', name_of_node(node), "\" ", (*graph_)[node].shape, ": ", bytes,
+                  " bytes at ", data ? "data" : "NULL", " given; wants ", wanted);
+  }
+  copy(data, from, bytes);
+  return done();
+}
+
+// ------------------------------------------------------------------------------------- backward and the update
+
+Status Session::zero_grad() noexcept {
+  return inside(Access::kNone, [this] {
+    if (!plan_.has_loss) [[unlikely]]
+      return refuse(Status::kState, "zero_grad", "the session has no loss");
+    has_gradients_ = false;
+    return done();
+  });
+}
+
+Status Session::refuse_backward() noexcept {
+  const char* reason = "the parameters have changed since the forward pass; call nadir_forward again";
+  if (!can_go_back_) reason = "no successful forward pass since the last backward pass or write; call nadir_forward";
+  if (!plan_.has_loss) reason = "the session has no loss";
+  return refuse(Status::kState, "backward", reason);
+}
+
+Status Session::backward() noexcept {
+  return inside(Access::kRead, [this] {
+    const bool is_current = parameters_seen_ == graph_->parameters().version();
+    if (!can_go_back_ || !is_current) [[unlikely]]
+      return refuse_backward();
+    can_go_back_ = false;
+    if (is_skipping_) [[unlikely]]
+      return done();
+    program_.run_backward(has_gradients_);
+    has_gradients_ = true;
+    return done();
+  });
+}
+
+bool Session::gradients_are_finite() const noexcept {
+  return std::all_of(updates_.begin(), updates_.end(), [this](const Update& update) {
+    return kernels_.all_finite[index_of(update.dtype)](update.gradients, update.count);
+  });
+}
+
+Status Session::refuse_gradients() noexcept {
+  if (options_.skip) return done();
+  const Parameters& parameters = graph_->parameters();
+  const auto* culprit = std::find_if(parameters.begin(), parameters.end(), [this](const Parameter& parameter) {
+    const int dtype = index_of(parameter.dtype);
+    return !kernels_.all_finite[dtype](gradients_[dtype].data() + parameter.byte_offset(), parameter.count);
+  });
+  return refuse(Status::kNotFinite, "sgd_step", "the gradient of \"", name_of_node(culprit->node),
+                "\" has an element that is NaN or infinite");
+}
+
+Status Session::refuse_step(double rate) noexcept {
+  if (!plan_.has_loss) return refuse(Status::kState, "sgd_step", "the session has no loss");
+  if (!(rate >= 0 && rate <= std::numeric_limits<double>::max())) {
+    return refuse(Status::kArgument, "sgd_step", "learning_rate is ", rate, "; wants a finite number, not negative");
+  }
+  if (is_skipping_ && !can_go_back_) return done();  // the backward pass was skipped, and so is the step
+  return refuse(Status::kState, "sgd_step",
+                "no gradients: no backward pass since nadir_zero_grad; call nadir_backward");
+}
+
+Status Session::sgd_step(double rate) noexcept {
+  return inside(Access::kWrite, [=, this] {
+    const bool is_rate = rate >= 0 && rate <= std::numeric_limits<double>::max();
+    if (!has_gradients_ || !is_rate) [[unlikely]]
+      return refuse_step(rate);
+    if (checks_gradients_ && !gradients_are_finite()) [[unlikely]]
+      return refuse_gradients();
+    sgd_update(updates_, kernels_, rate);
+    graph_->parameters().changed();
+    return done();
+  });
+}
+
+// ---------------------------------------------------------------------------------------------------- gradients
+
+namespace {
+
+Status copy_gradients(void* data, const std::byte* gradients, std::size_t bytes, bool are_zero) noexcept {
+  if (!are_zero) {
+    copy(data, gradients, bytes);
+  } else if (bytes > 0) {
+    std::memset(data, 0, bytes);
+  }
+  return Status::kOk;
+}
+
+}  // namespace
+
+Status Session::grad_get(const Parameter& parameter, void* data, std::size_t bytes) const noexcept {
+  return inside(Access::kNone, [&, this] {
+    if (!plan_.has_loss) return Status::kState;
+    if (bytes != parameter.bytes() || (!data && bytes > 0)) return Status::kArgument;
+    const Block& block = gradients_[index_of(parameter.dtype)];
+    return copy_gradients(data, block.data() + parameter.byte_offset(), bytes, !has_gradients_);
+  });
+}
+
+Status Session::grads_get(DType dtype, void* data, std::size_t bytes) const noexcept {
+  return inside(Access::kNone, [=, this] {
+    if (!plan_.has_loss) return Status::kState;
+    const Block& block = gradients_[index_of(dtype)];
+    if (bytes != block.bytes() || (!data && bytes > 0)) return Status::kArgument;
+    return copy_gradients(data, block.data(), bytes, !has_gradients_);
+  });
+}
+
+Status Session::grads_set(DType dtype, const void* data, std::size_t bytes) noexcept {
+  return inside(Access::kNone, [=, this] {
+    if (!plan_.has_loss) return refuse(Status::kState, "grads_flat_set", "the session has no loss");
+    const Block& block = gradients_[index_of(dtype)];
+    if (bytes != block.bytes() || (!data && bytes > 0)) {
+      return refuse(Status::kArgument, "grads_flat_set", bytes, " bytes of ", name_of(dtype), " at ",
+                    data ? "data" : "NULL", " given; wants ", block.bytes());
+    }
+    if (!has_gradients_) {
+      for (const Block& other : gradients_) {
+        if (other.bytes() > 0) std::memset(other.data(), 0, other.bytes());
+      }
+    }
+    const auto* from = static_cast<const std::byte*>(data);
+    for (const UpdateRange& range : plan_.updates) {
+      if (range.dtype != dtype) continue;
+      const std::size_t first = static_cast<std::size_t>(range.first) * size_of(dtype);
+      std::memcpy(block.data() + first, from + first, static_cast<std::size_t>(range.count) * size_of(dtype));
+    }
+    has_gradients_ = true;
+    return done();
+  });
+}
+
+}  // namespace nadir

@@ -1,0 +1,169 @@
+// A session: a compiled plan of one graph, with its memory and its gradients.
+//
+// The states of a step. `forward` turns inputs into results; `backward` needs a forward pass of the same parameters and inputs
+// that no other backward pass has used; an update needs gradients. A call that finds its state missing says so and changes
+// nothing. Forward and backward may fail and write only the arena and the gradients; an update cannot fail once begun.
+//
+// Thread safety: every public function but the constructor enters the graph's gate first and answers kBusy if it may not.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory_resource>
+#include <span>
+#include <vector>
+
+#include "base/error.h"
+#include "base/gate.h"
+#include "base/options.h"
+#include "base/ref.h"
+#include "graph/graph.h"
+#include "optim/update.h"
+#include "plan/plan.h"
+#include "session/block.h"
+#include "session/program.h"
+
+namespace nadir {
+
+// What to do about values that are NaN or infinite.
+struct SessionOptions {
+  enum class Finite : std::uint8_t { kLoss, kGradients, kOff };
+
+  Finite finite = Finite::kLoss;
+  bool skip = false;          // rather than stop
+  std::size_t max_bytes = 0;  // 0: no limit
+
+  static SessionOptions parse(Options& options);
+};
+
+class Session {
+ public:
+  // Compiles. Leaves the graph sealed, and otherwise as it was. Throws Error or std::bad_alloc.
+  static Session* create(Graph& graph, const Wanted& wanted, const SessionOptions& options);
+  friend void destroy(Session* session) noexcept;
+
+  Graph& graph() const noexcept { return *graph_; }
+  const LastError& error() const noexcept { return error_; }
+  // Whether it knows a node: it existed when the session was made.
+  bool knows(NodeIndex node) const noexcept { return node < slots_.size(); }
+
+  // REQUIRES: nodes are known.
+  Status write(NodeIndex node, const void* data, std::size_t bytes) noexcept;
+  Status bind(NodeIndex node, const void* data, std::size_t bytes) noexcept;
+  Status read(NodeIndex node, void* data, std::size_t bytes) noexcept;
+
+  Status forward() noexcept;
+  Status backward() noexcept;
+  Status zero_grad() noexcept;
+  Status sgd_step(double rate) noexcept;
+
+  Status grad_get(const Parameter& parameter, void* data, std::size_t bytes) const noexcept;
+  Status grads_get(DType dtype, void* data, std::size_t bytes) const noexcept;
+  Status grads_set(DType dtype, const void* data, std::size_t bytes) noexcept;
+
+  // Keeps a failure that was found before entering, unless someone is inside.
+  Status reject(Status status, const char* function, std::string_view message) noexcept;
+
+  std::size_t arena_bytes() const noexcept { return arena_.bytes(); }
+  std::size_t gradient_bytes() const noexcept;
+  std::size_t plan_bytes() const noexcept { return plan_bytes(plan_, slots_.size()); }
+  static std::size_t plan_bytes(const Plan& plan, std::size_t known_nodes) noexcept;
+
+  // By make() alone; the plan was compiled for `graph`, which had `known_nodes` nodes of its own.
+  Session(Graph& graph, std::size_t known_nodes, Plan plan, std::int64_t max_batch, const SessionOptions& options);
+
+ private:
+  // An input's values: in the arena, or the host's.
+  struct Input {
+    NodeIndex node;
+    Extent elements;
+    std::size_t row_bytes;  // for one of the batch, or all
+    std::byte* staging;
+    std::int64_t rows = 0;
+    std::size_t bytes = 0;
+    bool is_written = false;
+    bool is_bound = false;
+    std::size_t again = kNever;  // a write of so many bytes changes nothing but the values
+
+    static constexpr std::size_t kNever = ~std::size_t{0};
+  };
+  // What a node is to the host.
+  struct Slot {
+    enum class Kind : std::uint32_t { kNone, kInput, kOutput, kParameter } kind = Kind::kNone;
+    std::uint32_t index = 0;
+  };
+
+  std::string_view name_of_node(NodeIndex node) const noexcept { return (*graph_)[node].name; }
+  void describe_inputs();
+  void describe_slots(std::size_t known_nodes);
+  void describe_updates();
+
+  // Calls `body` inside the gate. The owner's way in is short; everybody else's is not worth a place in the caller.
+  template <class Body>
+  Status inside(Gate::Access access, Body body) const noexcept {
+    if (gate_.enter_as_owner(occupancy_, access)) [[likely]] {
+      const Status status = body();
+      gate_.leave_as_owner(occupancy_, access);
+      return status;
+    }
+    return inside_slowly(access, body);
+  }
+  template <class Body>
+  [[gnu::noinline, gnu::cold]] Status inside_slowly(Gate::Access access, Body body) const noexcept {
+    const Entry entry = gate_.enter(occupancy_, access);
+    if (entry == Entry::kRefused) return Status::kBusy;
+    const Status status = body();
+    gate_.leave(occupancy_, access, entry);
+    return status;
+  }
+
+  template <class... Pieces>
+  [[gnu::noinline, gnu::cold]] Status refuse(Status status, const char* function, const Pieces&... pieces) noexcept;
+  Status done() noexcept {
+    if (error_.status() != Status::kOk) [[unlikely]]
+      error_.clear();
+    return Status::kOk;
+  }
+  Status write_anew(NodeIndex node, const void* data, std::size_t bytes) noexcept;
+  Status accept(const char* function, NodeIndex node, std::size_t bytes, const void* data) noexcept;
+  Status set_rows(const char* function, Input& input, std::size_t bytes) noexcept;
+  Status prepare() noexcept;
+  Status read_inside(NodeIndex node, void* data, std::size_t bytes) noexcept;
+  Status refuse_backward() noexcept;
+  Status refuse_step(double rate) noexcept;
+  Status refuse_gradients() noexcept;
+  Status loss_refused() noexcept;
+  bool loss_is_finite() const noexcept;
+  bool gradients_are_finite() const noexcept;
+
+  Ref<Graph> graph_;
+  Gate& gate_;
+  mutable Occupancy occupancy_;
+  const KernelTable& kernels_;
+  const SessionOptions options_;
+  const std::int64_t max_batch_;
+  const Plan plan_;
+  Program program_;
+  Block arena_;
+  Block gradients_[kDTypeCount];
+  Memory memory_;
+  std::pmr::vector<Input> inputs_;
+  std::pmr::vector<const std::byte*> input_data_;
+  std::pmr::vector<Slot> slots_;  // by node
+  std::pmr::vector<Update> updates_;
+  const void* loss_ = nullptr;
+  DType loss_dtype_ = DType::kF32;
+  bool checks_loss_ = false;
+  bool checks_gradients_ = false;
+
+  std::int64_t batch_ = -1;            // of the records
+  std::uint64_t parameters_seen_ = 0;  // the version that the last forward pass used
+  bool is_resolved_ = false;
+  bool has_results_ = false;    // a forward pass was made
+  bool can_go_back_ = false;    // one that no backward pass has used, of the present inputs
+  bool has_gradients_ = false;  // else they count as zero, whatever they hold
+  bool is_skipping_ = false;    // the last forward pass had a loss that is not finite, and the host wants to go on
+  LastError error_;
+};
+
+}  // namespace nadir
