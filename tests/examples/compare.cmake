@@ -1,0 +1,10 @@
+# Runs EXPECTED and ACTUAL, each a list of a program and its arguments, and wants the same output of both.
+foreach(which EXPECTED ACTUAL)
+  execute_process(COMMAND ${${which}} OUTPUT_VARIABLE ${which}_OUTPUT ERROR_VARIABLE errors RESULT_VARIABLE result)
+  if(NOT result EQUAL 0)
+    message(FATAL_ERROR "${${which}} ended with ${result}:\n${errors}")
+  endif()
+endforeach()
+if(EXPECTED_OUTPUT STREQUAL "" OR NOT EXPECTED_OUTPUT STREQUAL ACTUAL_OUTPUT)
+  message(FATAL_ERROR "the outputs differ\n--- ${EXPECTED}\n${EXPECTED_OUTPUT}\n--- ${ACTUAL}\n${ACTUAL_OUTPUT}")
+endif()

@@ -1,0 +1,173 @@
+// The plan: views, and memory by liveness.
+#include <algorithm>
+#include <memory_resource>
+#include <random>
+#include <vector>
+
+#include "graph/graph.h"
+#include "ops/elementwise.h"
+#include "ops/leaves.h"
+#include "ops/matmul.h"
+#include "ops/reduction.h"
+#include "plan/memory.h"
+#include "plan/plan.h"
+#include "plan/view.h"
+#include "unit.h"
+
+namespace {
+
+using namespace nadir;
+
+Shape shape_of(std::initializer_list<std::int64_t> dims) {
+  Shape shape;
+  for (const std::int64_t dim : dims) shape.append(dim < 0 ? Dim::batch(-dim) : Dim::constant(dim));
+  return shape;
+}
+
+// -------------------------------------------------------------------------------------------------------- views
+
+void broadcast_view_repeats_without_moving(void**) {
+  const View row = View::dense({}, DType::kF32, shape_of({3}));
+  const View view = row.broadcast_to(shape_of({-1, 4, 3}));
+  assert_int_equal(view.strides[0].factor, 0);
+  assert_int_equal(view.strides[1].factor, 0);
+  assert_int_equal(view.strides[2].factor, 1);
+  assert_false(view.is_dense());
+}
+
+void strides_count_the_batch(void**) {
+  const View view = View::dense({}, DType::kF32, shape_of({5, -2, 3}));
+  assert_int_equal(view.strides[0].at(7), 2 * 7 * 3);
+  assert_int_equal(view.strides[1].at(7), 3);
+}
+
+void dense_views_take_any_shape(void**) {
+  const View view = View::dense({}, DType::kF32, shape_of({-1, 6}));
+  const auto reshaped = view.reshaped(shape_of({-3, 2}));
+  assert_true(reshaped && reshaped->is_dense());
+}
+
+void broadcast_views_take_shapes_that_only_add_ones(void**) {
+  const View view = View::dense({}, DType::kF32, shape_of({3})).broadcast_to(shape_of({-1, 3}));
+  const auto reshaped = view.reshaped(shape_of({1, -1, 1, 3}));
+  assert_true(reshaped.has_value());
+  assert_int_equal(reshaped->strides[1].factor, 0);
+  assert_int_equal(reshaped->strides[3].factor, 1);
+  assert_false(view.reshaped(shape_of({-3})).has_value());
+}
+
+// ------------------------------------------------------------------------------------------------------- memory
+
+bool overlap(const Buffer& a, const Buffer& b) {
+  const bool in_time = (a.variants & b.variants) != 0 && a.first <= b.last && b.first <= a.last;
+  const bool in_space = a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
+  return in_time && in_space;
+}
+
+void buffers_alive_together_never_overlap(void**) {
+  std::mt19937 engine(3);
+  for (int round = 0; round < 50; ++round) {
+    std::pmr::vector<Buffer> buffers;
+    for (int i = 0; i < 60; ++i) {
+      Buffer buffer;
+      buffer.bytes = engine() % 5000;
+      buffer.first = static_cast<std::int32_t>(engine() % 40);
+      buffer.last = buffer.first + static_cast<std::int32_t>(engine() % 10);
+      buffer.variants = static_cast<std::uint8_t>(1 + engine() % 3);
+      buffers.push_back(buffer);
+    }
+    const std::size_t total = place_buffers(buffers, std::pmr::get_default_resource());
+    for (std::size_t i = 0; i < buffers.size(); ++i) {
+      assert_true(buffers[i].offset + buffers[i].bytes <= total);
+      assert_int_equal(buffers[i].offset % kArenaAlignment, 0);
+      for (std::size_t j = i + 1; j < buffers.size(); ++j) assert_false(overlap(buffers[i], buffers[j]));
+    }
+  }
+}
+
+void buffers_of_a_chain_share_two_places(void**) {
+  std::pmr::vector<Buffer> buffers;
+  for (std::int32_t i = 0; i < 20; ++i) buffers.push_back({1024, i, i + 1, 3, 0});
+  assert_int_equal(place_buffers(buffers, std::pmr::get_default_resource()), 2 * 1024);
+}
+
+void buffers_of_the_two_backward_variants_share(void**) {
+  std::pmr::vector<Buffer> buffers{{1024, 0, 9, 1, 0}, {1024, 0, 9, 2, 0}};
+  assert_int_equal(place_buffers(buffers, std::pmr::get_default_resource()), 1024);
+}
+
+// ------------------------------------------------------------------------------------------------------ compile
+
+struct Fixture {
+  Host* host = Host::create(kRuntimeAllocator);
+  Graph* graph = make<Graph>(*host, Ref<Host>::adopt(host));
+  ~Fixture() { Ref<Graph>::adopt(graph); }
+};
+
+void what_nothing_wants_is_left_out(void**) {
+  Fixture f;
+  const Expr x = input(*f.graph, "x", DType::kF32, shape_of({-1, 4}));
+  const Expr wanted = neg(x);
+  square(square(x));
+  const NodeIndex outputs[] = {wanted.index()};
+  const Plan plan = compile(*f.graph, {kNoNode, outputs, 8});
+  assert_int_equal(plan.forward.size(), 1);
+  assert_int_equal(plan.backward.size(), 0);
+}
+
+void what_depends_on_no_input_is_computed_once_a_batch(void**) {
+  Fixture f;
+  const Expr w = param(*f.graph, "w", DType::kF64, shape_of({}), {});
+  const Expr x = input(*f.graph, "x", DType::kF64, shape_of({-1}));
+  const Expr loss = mean(square(mul(x, w)), AxisSet::all(1), false);
+  const NodeIndex root = loss.index();
+  Graph::Transaction temporary(*f.graph);
+  const Plan plan = compile(*f.graph, {root, {}, 8});
+  // The gradient's factor 2 / batch: the batch, its reciprocal, its double.
+  assert_int_equal(plan.constants.size(), 3);
+  // 2 / batch * (x w), times x, and the sum over the batch.
+  assert_int_equal(plan.backward.size(), 3);
+}
+
+void bias_rides_with_its_product(void**) {
+  Fixture f;
+  const Expr x = input(*f.graph, "x", DType::kF32, shape_of({-1, 4}));
+  const Expr w = param(*f.graph, "w", DType::kF32, shape_of({4, 2}), {});
+  const Expr b = param(*f.graph, "b", DType::kF32, shape_of({2}), {});
+  const Expr y = add(matmul(x, w, false, false), b);
+  const NodeIndex outputs[] = {y.index()};
+  const Plan plan = compile(*f.graph, {kNoNode, outputs, 8});
+  assert_int_equal(plan.forward.size(), 1);
+  assert_true(plan.forward[0].kind == Step::Kind::kMatmul);
+  assert_true(plan.forward[0].in[2].place.region == Place::Region::kParameter);
+}
+
+void product_that_is_read_keeps_its_bias_apart(void**) {
+  Fixture f;
+  const Expr x = input(*f.graph, "x", DType::kF32, shape_of({-1, 4}));
+  const Expr w = param(*f.graph, "w", DType::kF32, shape_of({4, 2}), {});
+  const Expr b = param(*f.graph, "b", DType::kF32, shape_of({2}), {});
+  const Expr product = matmul(x, w, false, false);
+  const NodeIndex outputs[] = {product.index(), add(product, b).index()};
+  const Plan plan = compile(*f.graph, {kNoNode, outputs, 8});
+  assert_int_equal(plan.forward.size(), 2);
+}
+
+}  // namespace
+
+int main() {
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(broadcast_view_repeats_without_moving),
+      cmocka_unit_test(strides_count_the_batch),
+      cmocka_unit_test(dense_views_take_any_shape),
+      cmocka_unit_test(broadcast_views_take_shapes_that_only_add_ones),
+      cmocka_unit_test(buffers_alive_together_never_overlap),
+      cmocka_unit_test(buffers_of_a_chain_share_two_places),
+      cmocka_unit_test(buffers_of_the_two_backward_variants_share),
+      cmocka_unit_test(what_nothing_wants_is_left_out),
+      cmocka_unit_test(what_depends_on_no_input_is_computed_once_a_batch),
+      cmocka_unit_test(bias_rides_with_its_product),
+      cmocka_unit_test(product_that_is_read_keeps_its_bias_apart),
+  };
+  return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
