@@ -21,7 +21,7 @@ int32_t nadir_abi_version(void) { return 0; }
 
 int32_t nadir_has_feature(const char* name) {
   if (!name) return 0;
-  if (std::strcmp(name, "simd") == 0) return std::strcmp(kernels().isa, "scalar") != 0;
+  if (std::strcmp(name, "simd") == 0) return has_vector_kernels();
   return find_kernels(name) != nullptr;
 }
 

@@ -300,7 +300,7 @@ static void begin_picture(FILE *gnuplot, const char *path, int panel_count) {
   const int rows = (panel_count + kPanelColumns - 1) / kPanelColumns;
   fprintf(gnuplot, "set encoding utf8\nset minussign\n");
   fprintf(gnuplot, "set terminal svg size %d,%d font 'sans-serif,11' background 'white'\n", 1200, 40 + 280 * rows);
-  fprintf(gnuplot, "set samples 2\n");  /* a line needs no more */
+  fprintf(gnuplot, "set samples 2\n"); /* a line needs no more */
   fprintf(gnuplot, "set output ");
   put_quoted(gnuplot, path);
   fprintf(gnuplot, "\n$samples << END\n");

@@ -78,13 +78,16 @@ constexpr Choice kChoices[] = {
 };
 
 const KernelTable* best() noexcept {
-  if (const char* forced = std::getenv("NADIR_ISA")) {
-    if (const KernelTable* table = find_kernels(forced)) return table;
-  }
   for (const Choice& choice : kChoices) {
     if (choice.is_possible()) return choice.table;
   }
   return &kScalarKernels;
+}
+
+const KernelTable* choose() noexcept {
+  const char* forced = std::getenv("NADIR_ISA");
+  const KernelTable* table = forced ? find_kernels(forced) : nullptr;
+  return table ? table : best();
 }
 
 }  // namespace
@@ -96,10 +99,12 @@ const KernelTable* find_kernels(const char* isa) noexcept {
   return nullptr;
 }
 
+bool has_vector_kernels() noexcept { return best() != &kScalarKernels; }
+
 const KernelTable& kernels() noexcept {
   static constinit std::atomic<const KernelTable*> chosen{nullptr};
   const KernelTable* table = chosen.load(std::memory_order_acquire);
-  if (!table) chosen.store(table = best(), std::memory_order_release);
+  if (!table) chosen.store(table = choose(), std::memory_order_release);
   return *table;
 }
 

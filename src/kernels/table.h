@@ -29,4 +29,7 @@ const KernelTable& kernels() noexcept;
 // The set of that name, or null if this build or processor does not have it.
 const KernelTable* find_kernels(const char* isa) noexcept;
 
+// Whether there is any set but the scalar one.
+bool has_vector_kernels() noexcept;
+
 }  // namespace nadir
