@@ -10,24 +10,16 @@
 using namespace nadir;
 using namespace nadir::capi;
 
-#define LEAF(name)
 #define UNARY(name)                                                                                            \
   nadir_node nadir_##name(nadir_graph* graph, nadir_node x) {                                                  \
     return build_node(graph, #name, nullptr, [&](Graph& g) { return unary(OpId::name, to_expr(g, x, "x")); }); \
   }
-#define SCALED(name)
 #define BINARY(name)                                                                                         \
   nadir_node nadir_##name(nadir_graph* graph, nadir_node a, nadir_node b) {                                  \
     return build_node(graph, #name, nullptr,                                                                 \
                       [&](Graph& g) { return binary(OpId::name, to_expr(g, a, "a"), to_expr(g, b, "b")); }); \
   }
-#define OTHER(name)
 #include "ops/registry.def"
-#undef LEAF
-#undef UNARY
-#undef SCALED
-#undef BINARY
-#undef OTHER
 
 nadir_node nadir_matmul(nadir_graph* graph, nadir_node a, nadir_node b, const char* options) {
   return build_node(graph, "matmul", nullptr, [&](Graph& g) {

@@ -1,5 +1,6 @@
 """What the checks written in Python share: where the tree is, what is in it, and how a result is told."""
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -52,7 +53,6 @@ def library_link(build):
     links = [line for line in lines if " -shared " in line]
     if len(links) != 1:
         raise SystemExit(f"FAIL {Path(sys.argv[0]).stem}: {build} has {len(links)} commands that link libnadir.so, not 1")
-    import shlex
     words = shlex.split(links[0])
     # CMake writes `: && compiler … && :`.
     first = words.index("&&") + 1

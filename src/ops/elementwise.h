@@ -10,19 +10,11 @@ Expr unary(OpId id, Expr x);
 // y = f(a, b) for an operation of the kind BINARY; operands are broadcast to their common shape.
 Expr binary(OpId id, Expr a, Expr b);
 
-#define LEAF(name)
 #define UNARY(name) \
   inline Expr name(Expr x) { return unary(OpId::name, x); }
-#define SCALED(name)
 #define BINARY(name) \
   inline Expr name(Expr a, Expr b) { return binary(OpId::name, a, b); }
-#define OTHER(name)
 #include "ops/registry.def"
-#undef LEAF
-#undef UNARY
-#undef SCALED
-#undef BINARY
-#undef OTHER
 
 struct ScaleAttributes {
   double factor;

@@ -17,11 +17,6 @@ constexpr Op kOps[] = {
 #define BINARY(name) {#name, static_cast<int>(OpId::name), static_cast<int>(LaneId::name), name##_gradient, nullptr},
 #define OTHER(name) {#name, static_cast<int>(OpId::name), -1, name##_gradient, describe_##name},
 #include "ops/registry.def"
-#undef LEAF
-#undef UNARY
-#undef SCALED
-#undef BINARY
-#undef OTHER
 };
 
 }  // namespace

@@ -13,18 +13,12 @@ enum class OpId : int {
 #define BINARY(name) name,
 #define OTHER(name) name,
 #include "ops/registry.def"
-#undef LEAF
-#undef UNARY
-#undef SCALED
-#undef BINARY
-#undef OTHER
 };
 
 const Op& op(OpId id) noexcept;
 inline OpId id_of(const Node& node) noexcept { return static_cast<OpId>(node.op->id); }
 
 // Each operation's gradient with respect to one of its operands, given the gradient of its result.
-#define LEAF(name)
 #define UNARY(name) Expr name##_gradient(const Backward& d, int operand);
 #define SCALED(name) Expr name##_gradient(const Backward& d, int operand);
 #define BINARY(name) Expr name##_gradient(const Backward& d, int operand);
@@ -32,11 +26,6 @@ inline OpId id_of(const Node& node) noexcept { return static_cast<OpId>(node.op-
   Expr name##_gradient(const Backward& d, int operand); \
   void describe_##name(Text& text, const Node& node);
 #include "ops/registry.def"
-#undef LEAF
-#undef UNARY
-#undef SCALED
-#undef BINARY
-#undef OTHER
 void describe_constant(Text& text, const Node& node);
 void describe_extent(Text& text, const Node& node);
 void describe_scale(Text& text, const Node& node);

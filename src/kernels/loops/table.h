@@ -15,17 +15,10 @@ constexpr KernelTable make_table(const char* isa) {
   return {
       isa,
       {
-#define LEAF(name)
 #define UNARY(name) {unary_kernel<lanes::name, float>, unary_kernel<lanes::name, double>},
 #define SCALED(name) {scaled_kernel<lanes::name, float>, scaled_kernel<lanes::name, double>},
 #define BINARY(name) {binary_kernel<lanes::name, float>, binary_kernel<lanes::name, double>},
-#define OTHER(name)
 #include "ops/registry.def"
-#undef LEAF
-#undef UNARY
-#undef SCALED
-#undef BINARY
-#undef OTHER
           {unary_kernel<lanes::copy, float>, unary_kernel<lanes::copy, double>},
       },
       {sum_kernel<float>, sum_kernel<double>},
