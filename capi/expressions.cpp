@@ -97,7 +97,9 @@ nadir_status nadir_gradients(nadir_graph* handle, nadir_node y, nadir_node upstr
     std::pmr::vector<NodeIndex> with_respect_to(&graph.host());
     for (int32_t i = 0; i < count; ++i) with_respect_to.push_back(to_expr(graph, xs[i], "an x").index());
     std::pmr::vector<NodeIndex> results(with_respect_to.size(), kNoNode, &graph.host());
+    const auto first = static_cast<NodeIndex>(graph.size());
     gradients(of, upstream == NADIR_NONE ? Expr() : to_expr(graph, upstream, "upstream"), with_respect_to, results);
+    graph.keep_needed(first, results);
     for (int32_t i = 0; i < count; ++i) out[i] = wrap(graph, results[static_cast<size_t>(i)]);
   }));
 }

@@ -65,17 +65,49 @@ void Graph::set_name(NodeIndex index, std::string_view name) {
   node.has_derived_name = false;
 }
 
+void Graph::keep_needed(NodeIndex first, std::span<NodeIndex> wanted) {
+  std::pmr::vector<Node> added(host_.get());
+  for (NodeIndex index = first; index < size(); ++index) added.push_back(nodes_[index]);
+  std::pmr::vector<bool> needed(added.size(), false, host_.get());
+  for (const NodeIndex index : wanted) {
+    if (index >= first) needed[index - first] = true;
+  }
+  for (std::size_t i = added.size(); i-- > 0;) {
+    if (!needed[i]) continue;
+    for (const NodeIndex input : added[i].inputs) {
+      if (input >= first) needed[input - first] = true;
+    }
+  }
+
+  forget_nodes(first);
+  std::pmr::vector<NodeIndex> numbers(added.size(), kNoNode, host_.get());
+  const auto number_of = [&](NodeIndex index) { return index < first ? index : numbers[index - first]; };
+  std::pmr::vector<NodeIndex> inputs(host_.get());
+  for (std::size_t i = 0; i < added.size(); ++i) {
+    if (!needed[i]) continue;
+    inputs.clear();
+    for (const NodeIndex input : added[i].inputs) inputs.push_back(number_of(input));
+    added[i].inputs = inputs;
+    numbers[i] = add(added[i], nullptr);
+  }
+  for (NodeIndex& index : wanted) index = number_of(index);
+}
+
 NodeIndex Graph::find(std::string_view name) const noexcept {
   const auto found = names_.find(name);
   return found == names_.end() ? kNoNode : found->second;
 }
 
-void Graph::rewind(std::size_t nodes, std::size_t parameters, Pool::Mark pool) noexcept {
+void Graph::forget_nodes(std::size_t nodes) noexcept {
   for (std::size_t index = nodes; index < nodes_.size(); ++index) {
     const auto found = names_.find(nodes_[index].name);
     if (found != names_.end() && found->second == index) names_.erase(found);
   }
   nodes_.truncate(nodes);
+}
+
+void Graph::rewind(std::size_t nodes, std::size_t parameters, Pool::Mark pool) noexcept {
+  forget_nodes(nodes);
   parameters_.truncate(parameters);
   pool_.rewind(pool);
 }

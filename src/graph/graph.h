@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory_resource>
+#include <span>
 #include <string_view>
 #include <unordered_map>
 
@@ -43,6 +44,9 @@ class Graph : public RefCounted {
   // Throws unless the name can be given to a node.
   void check_name(std::string_view name) const;
   void set_name(NodeIndex index, std::string_view name);
+  // Of the unnamed nodes from number `first` on, keeps those that the wanted ones need, and renumbers them, wanted ones
+  // included. REQUIRES: called within a transaction; nothing else knows the numbers.
+  void keep_needed(NodeIndex first, std::span<NodeIndex> wanted);
   // kNoNode if there is none.
   NodeIndex find(std::string_view name) const noexcept;
 
@@ -82,6 +86,7 @@ class Graph : public RefCounted {
   };
 
  private:
+  void forget_nodes(std::size_t nodes) noexcept;
   void rewind(std::size_t nodes, std::size_t parameters, Pool::Mark pool) noexcept;
 
   Ref<Host> host_;

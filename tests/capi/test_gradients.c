@@ -414,6 +414,29 @@ static void refused_gradient_is_a_build_error_until_cleared(void **state) {
   assert_exact(read_value(p->session, gradient, NADIR_F64), 3);
 }
 
+/* d(3u²)/du = 6u: the operands 1, 2 and 3 on the way are folded into one factor. */
+static void only_nodes_that_the_gradients_need_are_added(void **state) {
+  static const char wanted[] =
+      "u = param() f64 []\n"
+      "square#1 = square(u) f64 []\n"
+      "three = constant(3) f64 []\n"
+      "mul#3 = mul(three, square#1) f64 []\n"
+      "scale#4 = scale(u, 6) f64 []\n";
+  const double three = 3;
+  char text[512];
+  nadir_graph *graph = nadir_graph_new(NULL);
+  const nadir_node u = nadir_param_add(graph, "u", NADIR_F64, NULL, 0, NULL);
+  const nadir_node square = nadir_square(graph, u);
+  const nadir_node factor = nadir_constant_add(graph, "three", NADIR_F64, NULL, 0, &three, sizeof three);
+  nadir_node gradient;
+  (void)state;
+  assert_ok(nadir_gradients(graph, nadir_mul(graph, factor, square), NADIR_NONE, &u, 1, &gradient));
+  assert_ok(nadir_graph_dump(graph, "text", text, sizeof text, NULL));
+  assert_string_equal(text, wanted);
+  assert_string_equal(nadir_graph_node_name(graph, gradient), "scale#4");
+  nadir_graph_free(graph);
+}
+
 #define test(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 #define cube_test(function) cmocka_unit_test_setup_teardown(function, cube_setup, cube_teardown)
 
@@ -427,6 +450,7 @@ int main(void) {
       test(chain_of_sixty_squares_is_visited_once_a_node),
       test(gradient_is_zero_where_nothing_depends),
       test(gradient_with_respect_to_itself_is_one),
+      cmocka_unit_test(only_nodes_that_the_gradients_need_are_added),
       test(upstream_weighs_the_gradient),
       test(upstream_can_be_differentiated),
       test(gradient_with_respect_to_an_intermediate_node),
