@@ -109,7 +109,11 @@ static int descend_at_all_rates(Path *paths) {
 
 static int print_table(const Path *paths) {
   printf("%4s", "step");
-  for (int i = 0; i < kRateCount; ++i) printf("%15s at %-5g", "x", kRates[i]);
+  for (int i = 0; i < kRateCount; ++i) {
+    char heading[32];
+    snprintf(heading, sizeof heading, "x at %g", kRates[i]);
+    printf("%24s", heading);
+  }
   printf("\n");
   for (int step = 0; step <= kStepCount; ++step) {
     printf("%4d", step);
@@ -180,9 +184,17 @@ static void draw_all_steps(FILE *gnuplot, const Path *paths) {
           "set xtics 2\nset ytics 1\nset key outside right center samplen 1.5\nplot ",
           kStepCount);
   for (int i = 0; i < kRateCount; ++i) {
-    fprintf(gnuplot, "$rate%d with linespoints pt 7 ps 0.5 lw 1.5 lc rgb '%s' title '%g'%s", i, kColours[i], kRates[i],
-            i + 1 < kRateCount ? ", " : "\n");
+    fprintf(gnuplot, "$rate%d with linespoints pt 7 ps 0.5 lw 1.5 lc rgb '%s' title 'at %g'%s", i, kColours[i],
+            kRates[i], i + 1 < kRateCount ? ", " : "\n");
   }
+}
+
+/* Tried here, since a gnuplot that cannot write a file writes to the standard output instead. */
+static int can_write(const char *file_name) {
+  FILE *file = fopen(file_name, "w");
+  if (file == NULL) return report_file(file_name);
+  fclose(file);
+  return 1;
 }
 
 /* Without gnuplot there is no picture, which is no failure; a gnuplot that fails is one. */
@@ -191,6 +203,7 @@ static int draw(const char *file, const Path *paths) {
     fprintf(stderr, "learning_rate: gnuplot was not found, so \"%s\" is not drawn\n", file);
     return 1;
   }
+  if (!can_write(file)) return 0;
   FILE *gnuplot = popen("gnuplot -d", "w"); /* -d: without the user's settings */
   if (gnuplot == NULL) return report_file(file);
   begin_picture(gnuplot, file);

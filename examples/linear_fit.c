@@ -300,7 +300,8 @@ static void begin_picture(FILE *gnuplot, const char *path, int panel_count) {
   const int rows = (panel_count + kPanelColumns - 1) / kPanelColumns;
   fprintf(gnuplot, "set encoding utf8\nset minussign\n");
   fprintf(gnuplot, "set terminal svg size %d,%d font 'sans-serif,11' background 'white'\n", 1200, 40 + 280 * rows);
-  fprintf(gnuplot, "set samples 2\n"); /* a line needs no more */
+  fprintf(gnuplot,
+          "set samples 2\nset clip two\n"); /* a line needs no more than two points, even if both are outside */
   fprintf(gnuplot, "set output ");
   put_quoted(gnuplot, path);
   fprintf(gnuplot, "\n$samples << END\n");
@@ -327,8 +328,9 @@ static void draw_step(FILE *gnuplot, int index, const Step *step) {
 }
 
 static void draw_result(FILE *gnuplot, const Step *last, double prediction) {
-  fprintf(gnuplot, "set title 'the result: y = %.4g x + %.4g'\nplot ", last->w_after, last->b_after);
-  put_line(gnuplot, last->w_after, last->b_after);
+  const double w = last->w_after, b = last->b_after;
+  fprintf(gnuplot, "set title 'the result: y = %.4g x %c %.4g'\nplot ", w, b < 0 ? '-' : '+', b < 0 ? -b : b);
+  put_line(gnuplot, w, b);
   fprintf(gnuplot, " lw 2 lc rgb '#1f77b4' notitle, $samples with points pt 7 ps 0.5 lc rgb '#303030' notitle");
   if (isfinite(prediction)) {
     fprintf(gnuplot, ", '+' every ::::0 using (%g):(%.17g) with points pt 9 ps 1.1 lc rgb '#2ca02c'", kUnseenX,
@@ -339,17 +341,27 @@ static void draw_result(FILE *gnuplot, const Step *last, double prediction) {
 }
 
 static void draw_losses(FILE *gnuplot, const History *history) {
+  int last = 1;
   fprintf(gnuplot, "$losses << END\n");
   for (int i = 0; i < history->count; ++i) {
-    /* A logarithm has no place for a loss of exactly 0. */
-    if (history->steps[i].loss > 0) fprintf(gnuplot, "%d %.17g\n", i + 1, history->steps[i].loss);
+    if (history->steps[i].loss <= 0) continue; /* a logarithm has no place for a perfect fit */
+    last = i + 1;
+    fprintf(gnuplot, "%d %.17g\n", last, history->steps[i].loss);
   }
   fprintf(gnuplot,
           "END\n"
-          "set title 'the loss of each step'\nset xrange [0:%d]\nset yrange [*:*]\nset xtics autofreq\n"
+          "set title 'the loss of each step'\nset xrange [0:%d]\nset yrange [*:*<1e300]\nset xtics %d\n"
           "set logscale y\nset ytics autofreq\nset format y '10^{%%T}'\n"
           "plot $losses with linespoints pt 7 ps 0.4 lw 1.5 lc rgb '#d62728' notitle\n",
-          history->count + 1);
+          last + 1, (last + 4) / 5);
+}
+
+/* Tried here, since a gnuplot that cannot write a file writes to the standard output instead. */
+static int can_write(const char *path) {
+  FILE *file = fopen(path, "w");
+  if (file == NULL) return report_file(path);
+  fclose(file);
+  return 1;
 }
 
 /* Without gnuplot there is no picture, which is no failure; a gnuplot that fails is one. */
@@ -359,6 +371,7 @@ static int draw(const char *path, const History *history, double prediction) {
     fprintf(stderr, "linear_fit: gnuplot was not found, so \"%s\" is not drawn\n", path);
     return 1;
   }
+  if (!can_write(path)) return 0;
   FILE *gnuplot = popen("gnuplot -d", "w"); /* -d: without the user's settings */
   if (gnuplot == NULL) return report_file(path);
   begin_picture(gnuplot, path, shown + 2);
@@ -417,7 +430,7 @@ static int parse_value(const char *name, const char *value, Options *options) {
     return 0;
   }
   if (value == NULL || value[0] == 0 || strncmp(value, "--", 2) == 0) {
-    fprintf(stderr, "linear_fit: %s wants a value after it, not %s\n", name, value == NULL ? "the end" : value);
+    fprintf(stderr, "linear_fit: %s wants a value after it, not \"%s\"\n", name, value == NULL ? "" : value);
     return 0;
   }
   if (!strcmp(name, "--lr")) return parse_learning_rate(value, &options->learning_rate);
