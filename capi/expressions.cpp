@@ -85,12 +85,15 @@ nadir_node nadir_mse_loss(nadir_graph* graph, nadir_node prediction, nadir_node 
 
 nadir_status nadir_gradients(nadir_graph* handle, nadir_node y, nadir_node upstream, const nadir_node* xs,
                              int32_t count, nadir_node* out) {
-  if (out) {
-    for (int32_t i = 0; i < count; ++i) out[i] = NADIR_NONE;
+  const auto forget = [&] {
+    for (int32_t i = 0; out && i < count; ++i) out[i] = NADIR_NONE;
+  };
+  if (!handle) {
+    forget();
+    return NADIR_E_ARGUMENT;
   }
-  if (!handle) return NADIR_E_ARGUMENT;
   Graph& graph = *unwrap(handle);
-  return wrap(build(graph, "gradients", nullptr, [&] {
+  const Status status = build(graph, "gradients", nullptr, [&] {
     if (!xs || !out) fail(Status::kArgument, xs ? "out" : "xs", " is NULL");
     if (count < 1) fail(Status::kArgument, "count is ", count, "; wants at least 1");
     const Expr of = to_expr(graph, y, "y");
@@ -101,5 +104,7 @@ nadir_status nadir_gradients(nadir_graph* handle, nadir_node y, nadir_node upstr
     gradients(of, upstream == NADIR_NONE ? Expr() : to_expr(graph, upstream, "upstream"), with_respect_to, results);
     graph.keep_needed(first, results);
     for (int32_t i = 0; i < count; ++i) out[i] = wrap(graph, results[static_cast<size_t>(i)]);
-  }));
+  });
+  if (status != Status::kOk) forget();  // not before: `out` may be `xs`
+  return wrap(status);
 }

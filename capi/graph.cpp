@@ -63,7 +63,7 @@ nadir_node nadir_graph_find(const nadir_graph* handle, const char* name) {
 const char* nadir_graph_node_name(const nadir_graph* handle, nadir_node node) {
   if (!handle) return nullptr;
   const NodeIndex index = find_node(*unwrap(handle), node);
-  return index == kNoNode ? nullptr : (*unwrap(handle))[index].name.data();
+  return index == kNoNode ? nullptr : (*unwrap(handle))[index].name().data();
 }
 
 nadir_dtype nadir_graph_node_dtype(const nadir_graph* handle, nadir_node node) {
@@ -90,7 +90,7 @@ nadir_status nadir_graph_node_set_name(nadir_graph* handle, nadir_node node, con
   return call(graph, "graph_node_set_name", [&] {
     if (!name) fail(Status::kArgument, "name is NULL");
     const NodeIndex index = to_expr(graph, node, "node").index();
-    if (!graph[index].has_derived_name) fail(Status::kState, "\"", graph[index].name, "\" has its name already");
+    if (!graph[index].has_derived_name) fail(Status::kState, "\"", graph[index].name(), "\" has its name already");
     graph.set_name(index, name);
   });
 }

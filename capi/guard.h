@@ -34,11 +34,12 @@ Status build(Graph& graph, const char* function, const char* subject, F f) noexc
         Graph::Transaction transaction(graph);
         f();
         transaction.keep();
+        graph.publish();
       })) {
     graph.call_error().clear();
     return Status::kOk;
   }
-  if (graph.build_error().status() == Status::kOk) graph.build_error() = error;
+  if (graph.build_error().status() == Status::kOk) graph.build_error().set(error);
   return error.status();
 }
 
@@ -55,10 +56,13 @@ nadir_node build_node(nadir_graph* handle, const char* function, const char* nam
 // A call on the graph that is no builder: f may throw. Its failure is kept as the last call's.
 template <class F>
 nadir_status call(Graph& graph, const char* function, F f) noexcept {
-  LastError& error = graph.call_error();
-  if (!attempt(error, function, nullptr, f)) return wrap(error.status());
-  error.clear();
-  return NADIR_OK;
+  LastError error;
+  if (attempt(error, function, nullptr, f)) {
+    graph.call_error().clear();
+    return NADIR_OK;
+  }
+  graph.call_error().set(error);
+  return wrap(error.status());
 }
 
 }  // namespace nadir::capi

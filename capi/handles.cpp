@@ -46,7 +46,6 @@ void check_rank(const int64_t* dims, int32_t rank, Expr x) {
 
 Dim to_dim(int64_t value, int axis, Expr x) {
   if (value >= 0) return Dim::constant(value);
-  constexpr int64_t kMostBatches = int64_t{1} << 30;
   if (value % NADIR_BATCH != 0 || value / NADIR_BATCH > kMostBatches) {
     fail(Status::kShape, About{x}, "dimension ", axis, " is ", value,
          "; wants 0 or more, or a multiple of NADIR_BATCH");
@@ -85,6 +84,10 @@ Shape to_reshape(Expr x, const int64_t* dims, int32_t rank) {
          shape);
   }
   const int64_t factor = all.factor / known.factor;
+  if (power == 1 && factor > kMostBatches) {
+    fail(Status::kShape, About{x}, "dimension ", inferred, " would be ", factor, " * batch; wants at most ",
+         kMostBatches);
+  }
   shape[inferred] = power == 1 && factor > 0 ? Dim::batch(factor) : Dim::constant(factor);
   return shape;
 }

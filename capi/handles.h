@@ -37,7 +37,7 @@ inline nadir_node wrap(const Graph& graph, NodeIndex index) noexcept { return gr
 // kNoNode for what is no node of the graph.
 inline NodeIndex find_node(const Graph& graph, nadir_node node) noexcept {
   const NodeIndex index = node & ((1u << kIndexBits) - 1);
-  return node >> kIndexBits == graph.tag() && index < graph.size() ? index : kNoNode;
+  return node >> kIndexBits == graph.tag() && index < graph.published() ? index : kNoNode;
 }
 
 // The parameter that a node is, or null.

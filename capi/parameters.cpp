@@ -35,9 +35,9 @@ nadir_status nadir_param_set(nadir_graph* handle, nadir_node param, const void* 
   return call(graph, "param_set", [&] {
     const Node& node = to_expr(graph, param, "param").node();
     const Parameter* parameter = find_parameter(graph, param);
-    if (!parameter) fail(Status::kArgument, "\"", node.name, "\" is no parameter");
+    if (!parameter) fail(Status::kArgument, "\"", node.name(), "\" is no parameter");
     if (bytes != parameter->bytes() || (!data && bytes > 0)) {
-      fail(Status::kArgument, "\"", node.name, "\" ", name_of(node.dtype), ' ', node.shape, ": ", bytes, " bytes at ",
+      fail(Status::kArgument, "\"", node.name(), "\" ", name_of(node.dtype), ' ', node.shape, ": ", bytes, " bytes at ",
            data ? "data" : "NULL", " given; wants ", parameter->bytes());
     }
     if (bytes > 0) std::memcpy(graph.parameters().values(*parameter), data, bytes);
@@ -68,7 +68,8 @@ nadir_status nadir_params_flat_set(nadir_graph* handle, nadir_dtype dtype, const
   const GraphEntry entry(graph.gate(), Gate::Access::kWrite);
   if (!entry) return NADIR_E_BUSY;
   return call(graph, "params_flat_set", [&] {
-    const DType type = to_dtype(dtype);
+    if (!is_dtype(dtype)) fail(Status::kArgument, "dtype is ", dtype, "; wants NADIR_F32 or NADIR_F64");
+    const DType type = static_cast<DType>(dtype);
     const size_t wanted = graph.parameters().block_bytes(type);
     if (bytes != wanted || (!data && bytes > 0)) {
       fail(Status::kArgument, bytes, " bytes of ", name_of(type), " at ", data ? "data" : "NULL", " given; wants ",

@@ -73,7 +73,7 @@ Status reject_node(Session& session, const char* function, nadir_node node) noex
   const NodeIndex index = find_node(session.graph(), node);
   if (index == kNoNode) return session.reject(Status::kArgument, function, "the node is none of this session's graph");
   Message message;
-  message << "\"" << session.graph()[index].name << "\" was added after the session was made";
+  message << "\"" << session.graph()[index].name() << "\" was added after the session was made";
   return session.reject(Status::kState, function, message.view());
 }
 

@@ -1,138 +1,188 @@
 #!/usr/bin/env python3
-"""Fits a line with Nadir from Python, by the standard library's ctypes alone: no binding, no build step.
+"""Fits a line to five points through Nadir's C API, with nothing but Python's ctypes.
 
-The same ten steps as examples/linear_fit.c, printed alike. The library is the first argument, or what NADIR_LIBRARY names,
-or what the system finds.
+It does what examples/linear_fit.c does in single precision, and prints the same characters: y = w x + b from
+w = b = 1, one point of y = 3x + 2 a step, ten steps, then a prediction for an x that it has never seen.
+
+To run:  linear_fit.py [LIBRARY]        (or set NADIR_LIBRARY; else the system's library is used)
+
+What to look for: `declare`, which is all that a binding needs; `check`, which turns a status into an exception; and
+that objects may be freed in any order, so that a garbage collector may do it.
 """
 
 import ctypes
 import ctypes.util
 import os
 import sys
-from ctypes import POINTER, byref, c_char_p, c_double, c_float, c_int32, c_int64, c_size_t, c_uint32, c_void_p, sizeof
 
+OK = 0
 F32 = 1
-BATCH = -4294967296
 NONE = 0
+BATCH = -4294967296  # the batch as a dimension; it needs 64 bits
 
-X = [-2.0, -1.0, 0.0, 1.0, 2.0]
-T = [-4.0, -1.0, 2.0, 5.0, 8.0]
-UNSEEN = 3.0
+SAMPLES = [(-2, -4), (-1, -1), (0, 2), (1, 5), (2, 8)]
+EPOCHS = 2
+LEARNING_RATE = 0.1
+START = 1
+UNSEEN_X = 3
+
+
+class NadirError(Exception):
+    """A call that Nadir did not answer with NADIR_OK."""
 
 
 def load():
-    """The library with the signatures of the functions that are used."""
-    name = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("NADIR_LIBRARY") or ctypes.util.find_library("nadir")
-    if not name:
-        sys.exit("libnadir was not found: name it as the argument, or in NADIR_LIBRARY")
-    nadir = ctypes.CDLL(name)
-    signatures = {
-        "graph_new": (c_void_p, [c_void_p]),
-        "graph_free": (None, [c_void_p]),
-        "graph_error": (c_char_p, [c_void_p]),
-        "graph_find": (c_uint32, [c_void_p, c_char_p]),
-        "input_add": (c_uint32, [c_void_p, c_char_p, c_int32, POINTER(c_int64), c_int32]),
-        "linear_add": (c_uint32, [c_void_p, c_char_p, c_uint32, c_int64, c_char_p]),
-        "mse_loss": (c_uint32, [c_void_p, c_uint32, c_uint32, c_char_p]),
-        "param_get": (c_int32, [c_void_p, c_uint32, c_void_p, c_size_t]),
-        "param_set": (c_int32, [c_void_p, c_uint32, c_void_p, c_size_t]),
-        "session_new": (c_void_p, [c_void_p, c_uint32, POINTER(c_uint32), c_int32, c_int64, c_char_p]),
-        "session_free": (None, [c_void_p]),
-        "session_error": (c_char_p, [c_void_p]),
-        "session_write": (c_int32, [c_void_p, c_uint32, c_void_p, c_size_t]),
-        "session_read": (c_int32, [c_void_p, c_uint32, c_void_p, c_size_t]),
-        "zero_grad": (c_int32, [c_void_p]),
-        "forward": (c_int32, [c_void_p]),
-        "backward": (c_int32, [c_void_p]),
-        "grad_get": (c_int32, [c_void_p, c_uint32, c_void_p, c_size_t]),
-        "sgd_step": (c_int32, [c_void_p, c_double]),
-        "status_name": (c_char_p, [c_int32]),
-    }
-    for function, (result, arguments) in signatures.items():
-        getattr(nadir, "nadir_" + function).restype = result
-        getattr(nadir, "nadir_" + function).argtypes = arguments
-    return nadir
+    """The library from the command line, the environment or the system, with its functions declared."""
+    path = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("NADIR_LIBRARY") or ctypes.util.find_library("nadir")
+    if not path:
+        sys.exit("linear_fit.py: no Nadir library found; give its path as an argument or in NADIR_LIBRARY")
+    try:
+        return declare(ctypes.CDLL(path))
+    except (OSError, AttributeError) as error:  # no library, or one that lacks a function
+        sys.exit(f"linear_fit.py: cannot use {path}: {error}")
+
+
+def declare(library):
+    """Tells ctypes the prototypes, without which it would take every argument and result for an int."""
+    status, node, dtype, size = ctypes.c_int32, ctypes.c_uint32, ctypes.c_int32, ctypes.c_size_t
+    pointer, text, integer = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int32
+    shape, nodes = ctypes.POINTER(ctypes.c_int64), ctypes.POINTER(node)
+    for name, result, arguments in [
+        ("status_name", text, [status]),
+        ("graph_new", pointer, [pointer]),
+        ("graph_free", None, [pointer]),
+        ("graph_status", status, [pointer]),
+        ("graph_error", text, [pointer]),
+        ("graph_find", node, [pointer, text]),
+        ("input_add", node, [pointer, text, dtype, shape, integer]),
+        ("linear_add", node, [pointer, text, node, ctypes.c_int64, text]),
+        ("mse_loss", node, [pointer, node, node, text]),
+        ("param_get", status, [pointer, node, pointer, size]),
+        ("param_set", status, [pointer, node, pointer, size]),
+        ("session_new", pointer, [pointer, node, nodes, integer, ctypes.c_int64, text]),
+        ("session_free", None, [pointer]),
+        ("session_error", text, [pointer]),
+        ("session_write", status, [pointer, node, pointer, size]),
+        ("session_read", status, [pointer, node, pointer, size]),
+        ("zero_grad", status, [pointer]),
+        ("forward", status, [pointer]),
+        ("backward", status, [pointer]),
+        ("sgd_step", status, [pointer, ctypes.c_double]),
+        ("grad_get", status, [pointer, node, pointer, size]),
+    ]:
+        function = getattr(library, "nadir_" + name)
+        function.restype = result
+        function.argtypes = arguments
+    return library
 
 
 class Fit:
-    """The graph of y = w x + b, a session that trains it and one that predicts."""
+    """The graph of the line, a session that trains it and one that predicts with it."""
 
     def __init__(self, nadir):
         self.nadir = nadir
-        column = (c_int64 * 2)(BATCH, 1)
-        self.graph = nadir.nadir_graph_new(None)
-        self.x = nadir.nadir_input_add(self.graph, b"x", F32, column, 2)
-        self.t = nadir.nadir_input_add(self.graph, b"t", F32, column, 2)
-        self.y = nadir.nadir_linear_add(self.graph, b"fit", self.x, 1, None)
-        self.loss = nadir.nadir_mse_loss(self.graph, self.y, self.t, None)
-        self.w = nadir.nadir_graph_find(self.graph, b"fit.weight")
-        self.b = nadir.nadir_graph_find(self.graph, b"fit.bias")
-        self.train = self.session(self.loss, None, 0)
-        self.predict = self.session(NONE, byref(c_uint32(self.y)), 1)
+        self.graph = self.training = self.predicting = None
 
-    def session(self, loss, outputs, output_count):
-        session = self.nadir.nadir_session_new(self.graph, loss, outputs, output_count, 1, None)
-        if not session:
-            sys.exit("nadir_session_new: " + self.nadir.nadir_graph_error(self.graph).decode())
-        return session
-
-    def call(self, function, *arguments):
-        """Calls a function of the library and ends with its name, if it fails."""
-        status = getattr(self.nadir, "nadir_" + function)(*arguments)
-        if status != 0:
-            name = self.nadir.nadir_status_name(status).decode()
-            message = self.nadir.nadir_session_error(self.train).decode()
-            sys.exit(f"nadir_{function}: {name} {message}")
-
-    def get(self, function, *arguments):
-        """The number that a function of the library copies out."""
-        value = c_float()
-        self.call(function, *arguments, byref(value), sizeof(value))
-        return value.value
-
-    def put(self, function, owner, node, number):
-        value = c_float(number)
-        self.call(function, owner, node, byref(value), sizeof(value))
-
-    def line(self):
-        return self.get("param_get", self.graph, self.w), self.get("param_get", self.graph, self.b)
-
-    def step(self, x, t, learning_rate):
-        """One step of gradient descent on one sample; returns the loss and both gradients."""
-        self.put("session_write", self.train, self.x, x)
-        self.put("session_write", self.train, self.t, t)
-        self.call("zero_grad", self.train)
-        self.call("forward", self.train)
-        self.call("backward", self.train)
-        loss = self.get("session_read", self.train, self.loss)
-        gradients = self.get("grad_get", self.train, self.w), self.get("grad_get", self.train, self.b)
-        self.call("sgd_step", self.train, learning_rate)
-        return loss, *gradients
-
-    def at(self, x):
-        self.put("session_write", self.predict, self.x, x)
-        self.call("forward", self.predict)
-        return self.get("session_read", self.predict, self.y)
+    def build(self):
+        nadir = self.nadir
+        self.graph = graph = nadir.nadir_graph_new(None)
+        if not graph:
+            raise NadirError("no memory for a graph")
+        column = (ctypes.c_int64 * 2)(BATCH, 1)
+        self.x = nadir.nadir_input_add(graph, b"x", F32, column, 2)
+        self.target = nadir.nadir_input_add(graph, b"target", F32, column, 2)
+        self.prediction = nadir.nadir_linear_add(graph, b"fit", self.x, 1, None)
+        self.loss = nadir.nadir_mse_loss(graph, self.prediction, self.target, None)
+        self.check_graph(nadir.nadir_graph_status(graph))
+        self.weight = nadir.nadir_graph_find(graph, b"fit.weight")
+        self.bias = nadir.nadir_graph_find(graph, b"fit.bias")
+        self.set_param(self.weight, START)
+        self.set_param(self.bias, START)
+        self.training = self.new_session(self.loss, [])
+        self.predicting = self.new_session(NONE, [self.prediction])
 
     def free(self):
-        self.nadir.nadir_session_free(self.predict)
-        self.nadir.nadir_session_free(self.train)
-        self.nadir.nadir_graph_free(self.graph)
+        self.nadir.nadir_graph_free(self.graph)  # the sessions keep it alive; every free accepts a null
+        self.nadir.nadir_session_free(self.training)
+        self.nadir.nadir_session_free(self.predicting)
+
+    def check(self, status, message=b""):
+        if status != OK:
+            raise NadirError((self.nadir.nadir_status_name(status) + b": " + message).decode())
+
+    def check_graph(self, status):
+        self.check(status, self.nadir.nadir_graph_error(self.graph))
+
+    def check_session(self, session, status):
+        self.check(status, self.nadir.nadir_session_error(session))
+
+    def new_session(self, loss, outputs):
+        array = (ctypes.c_uint32 * len(outputs))(*outputs)
+        session = self.nadir.nadir_session_new(self.graph, loss, array, len(outputs), 1, None)
+        if not session:
+            self.check_graph(self.nadir.nadir_graph_status(self.graph))
+        return session
+
+    def set_param(self, param, value):
+        element = ctypes.c_float(value)
+        self.check_graph(self.nadir.nadir_param_set(self.graph, param, ctypes.byref(element), 4))
+
+    def get_param(self, param):
+        element = ctypes.c_float()
+        self.check(self.nadir.nadir_param_get(self.graph, param, ctypes.byref(element), 4), b"getting a parameter")
+        return element.value
+
+    def get_gradient(self, param):
+        element = ctypes.c_float()
+        self.check(self.nadir.nadir_grad_get(self.training, param, ctypes.byref(element), 4), b"getting a gradient")
+        return element.value
+
+    def write(self, session, node, value):
+        element = ctypes.c_float(value)
+        self.check_session(session, self.nadir.nadir_session_write(session, node, ctypes.byref(element), 4))
+
+    def read(self, session, node):
+        element = ctypes.c_float()
+        self.check_session(session, self.nadir.nadir_session_read(session, node, ctypes.byref(element), 4))
+        return element.value
+
+    def step(self, x, y):
+        """Takes one step of gradient descent on one point; the row of numbers about it."""
+        nadir, session = self.nadir, self.training
+        before = [self.get_param(self.weight), self.get_param(self.bias)]
+        self.write(session, self.x, x)
+        self.write(session, self.target, y)
+        self.check_session(session, nadir.nadir_zero_grad(session))
+        self.check_session(session, nadir.nadir_forward(session))
+        self.check_session(session, nadir.nadir_backward(session))
+        self.check_session(session, nadir.nadir_sgd_step(session, LEARNING_RATE))
+        gradients = [self.get_gradient(self.weight), self.get_gradient(self.bias)]
+        after = [self.get_param(self.weight), self.get_param(self.bias)]
+        return before + [self.read(session, self.loss)] + gradients + after
+
+    def predict(self, x):
+        self.write(self.predicting, self.x, x)
+        self.check_session(self.predicting, self.nadir.nadir_forward(self.predicting))
+        return self.read(self.predicting, self.prediction)
+
+
+def run(fit):
+    fit.build()
+    names = ["w before", "b before", "loss", "dL/dw", "dL/db", "w after", "b after"]
+    print("%6s%4s" % ("step", "x") + "".join("%17s" % name for name in names))
+    for number, (x, y) in enumerate(SAMPLES * EPOCHS, start=1):
+        print("%6d%4g" % (number, x) + "".join("%17.9g" % value for value in fit.step(x, y)))
+    print("\nprediction for x = %g: %.9g (3x + 2 = %g)" % (UNSEEN_X, fit.predict(UNSEEN_X), 3 * UNSEEN_X + 2))
 
 
 def main():
     fit = Fit(load())
-    for parameter in (fit.w, fit.b):
-        fit.put("param_set", fit.graph, parameter, 1.0)
-    columns = ("w before", "b before", "loss", "dL/dw", "dL/db", "w after", "b after")
-    print("%6s %3s" % ("step", "x") + "".join(" %16s" % column for column in columns))
-    for step in range(10):
-        x, t = X[step % 5], T[step % 5]
-        before = fit.line()
-        results = fit.step(x, t, 0.1)
-        print("%6d %3g" % (step + 1, x) + "".join(" %16.9g" % value for value in (*before, *results, *fit.line())))
-    print("\nprediction for x = %g: %.9g (3x + 2 = %g)" % (UNSEEN, fit.at(UNSEEN), 3 * UNSEEN + 2))
-    fit.free()
+    try:
+        run(fit)
+    except NadirError as error:
+        sys.exit(f"linear_fit.py: {error}")
+    finally:
+        fit.free()
 
 
 if __name__ == "__main__":

@@ -35,8 +35,8 @@ Expr upstream_of(Expr y, Expr upstream) {
   }
   if (upstream.shape() != y.shape()) fail(Status::kShape, "upstream ", upstream, ", y ", y, "; wants equal shapes");
   if (upstream.dtype() != y.dtype()) {
-    fail(Status::kDType, "upstream \"", upstream.node().name, "\" is ", name_of(upstream.dtype()), ", y \"",
-         y.node().name, "\" is ", name_of(y.dtype()), "; wants one dtype");
+    fail(Status::kDType, "upstream \"", upstream.node().name(), "\" is ", name_of(upstream.dtype()), ", y \"",
+         y.node().name(), "\" is ", name_of(y.dtype()), "; wants one dtype");
   }
   return upstream;
 }
@@ -45,6 +45,7 @@ Expr upstream_of(Expr y, Expr upstream) {
 
 void gradients(Expr y, Expr upstream, std::span<const NodeIndex> xs, std::span<NodeIndex> out) {
   Graph& graph = y.graph();
+  const Graph::Folding folding(graph);
   const Flags depends = depending_on(xs, y);
   std::pmr::vector<NodeIndex> gradient(y.index() + 1, kNoNode, &graph.host());
   gradient[y.index()] = upstream_of(y, upstream).index();
@@ -56,11 +57,11 @@ void gradients(Expr y, Expr upstream, std::span<const NodeIndex> xs, std::span<N
     for (std::size_t operand = 0; operand < node.inputs.size(); ++operand) {
       const NodeIndex input = node.inputs[operand];
       if (!depends[input]) continue;
-      if (!node.op->gradient) fail(Status::kUnsupported, "\"", node.name, "\" (", node.op->name, ") has no gradient");
+      if (!node.op->gradient) fail(Status::kUnsupported, "\"", node.name(), "\" (", node.op->name, ") has no gradient");
       const Expr share = node.op->gradient(backward, static_cast<int>(operand));
       if (share.is_none()) continue;
       if (share.shape() != graph[input].shape)
-        fail(Status::kInternal, "the gradient of \"", node.name, "\" has a wrong shape");
+        fail(Status::kInternal, "the gradient of \"", node.name(), "\" has a wrong shape");
       gradient[input] = gradient[input] == kNoNode ? share.index() : (Expr(graph, gradient[input]) + share).index();
     }
   }

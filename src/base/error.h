@@ -2,6 +2,7 @@
 // capi/ alone. Its message lies inside it, so that failing for want of memory needs none.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <string_view>
 
@@ -18,6 +19,7 @@ class Message {
     Text text(bytes_ + size_, kCapacity - size_);
     text << piece;
     size_ += text.written();
+    if (text.written() < text.size()) cut_cleanly();
     bytes_[size_] = '\0';
     return *this;
   }
@@ -28,6 +30,13 @@ class Message {
 
  private:
   static constexpr std::size_t kCapacity = 639;
+
+  // Takes away the last character, of which bytes may be missing, if it is one of several bytes in UTF-8.
+  void cut_cleanly() noexcept {
+    while (size_ > 0 && (bytes_[size_ - 1] & 0xc0) == 0x80) --size_;
+    if (size_ > 0 && (bytes_[size_ - 1] & 0x80) != 0) --size_;
+  }
+
   std::size_t size_ = 0;
   char bytes_[kCapacity + 1] = {};
 };
@@ -37,29 +46,46 @@ struct Error {
   Message message;
 };
 
-// What a call left behind for the host to ask for.
+// What a call left behind for the host to ask for. Of two threads that leave something at once, one is heard.
 class LastError {
  public:
-  Status status() const noexcept { return status_; }
+  Status status() const noexcept { return status_.load(std::memory_order_relaxed); }
   const char* message() const noexcept { return message_.c_str(); }
 
   void clear() noexcept {
-    if (status_ != Status::kOk) {
-      status_ = Status::kOk;
+    if (status() == Status::kOk) return;
+    change([this] {
       message_.clear();
-    }
+      status_.store(Status::kOk, std::memory_order_relaxed);
+    });
   }
   // Keeps `function "subject": message`; the subject may be null.
   void set(Status status, std::string_view function, const char* subject, std::string_view message) noexcept {
-    status_ = status;
-    message_.clear();
-    message_ << function;
-    if (subject && *subject) message_ << " \"" << subject << '"';
-    message_ << ": " << message;
+    change([&, this] {
+      message_.clear();
+      message_ << function;
+      if (subject && *subject) message_ << " \"" << subject << '"';
+      message_ << ": " << message;
+      status_.store(status, std::memory_order_relaxed);
+    });
+  }
+  void set(const LastError& other) noexcept {
+    change([&, this] {
+      message_ = other.message_;
+      status_.store(other.status(), std::memory_order_relaxed);
+    });
   }
 
  private:
-  Status status_ = Status::kOk;
+  template <class F>
+  void change(F f) noexcept {
+    if (is_changing_.test_and_set(std::memory_order_acquire)) return;
+    f();
+    is_changing_.clear(std::memory_order_release);
+  }
+
+  std::atomic<Status> status_{Status::kOk};
+  std::atomic_flag is_changing_;
   Message message_;
 };
 

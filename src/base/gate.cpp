@@ -59,6 +59,8 @@ void Gate::claim() noexcept {
 bool Gate::revoke() noexcept {
   std::uintptr_t owner = owner_.load();
   if (owner == kNobody) return true;
+  // A system that has come to refuse fences must not cost the owner its privilege, which nobody could then use.
+  if (owner != kRevoking && !process_wide_fence()) return false;
   if (owner != kRevoking) owner_.compare_exchange_strong(owner, kRevoking);
   // Whoever comes while another revokes fences too, rather than wait for the other's fence.
   if (!process_wide_fence()) return false;

@@ -11,7 +11,8 @@
 // owner's store past its load, so the revoker makes every running thread of the process pass a full fence
 // (`process_wide_fence`) between its store and its load: an owner that entered before it is seen, one that enters later
 // sees "no owner". This asymmetric use of a fence is known from read-copy-update (Linux: membarrier(2); Windows:
-// FlushProcessWriteBuffers). Where there is none, no graph has an owner.
+// FlushProcessWriteBuffers). Where there is none, no graph has an owner; where a sandbox takes it away later, the owner
+// stays, and other threads are refused.
 //
 // A thread is named by its thread pointer, which lives threads do not share; a later thread that reuses it is no danger,
 // since the earlier one cannot be inside.
@@ -110,7 +111,7 @@ class Gate {
   }
 
   bool is_owner() const noexcept { return owner_.load(std::memory_order_acquire) == this_thread_name(); }
-  // The owner may be inside already, in a callback; others may have entered before the graph had an owner.
+  // The owner may be inside already, in a callback or a signal handler; others may have entered before the graph had an owner.
   bool owner_may(Access access) const noexcept {
     if (access == Access::kNone) return true;
     return !clashes(access, owners_.load(std::memory_order_relaxed) | shared_.load(std::memory_order_acquire));

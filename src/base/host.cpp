@@ -1,11 +1,16 @@
 #include "base/host.h"
 
+#include <cerrno>
+
 namespace nadir {
 
 namespace {
 
 void* runtime_allocate(void*, std::size_t bytes, std::size_t alignment) {
-  return ::operator new(bytes, std::align_val_t(alignment), std::nothrow);
+  const int saved = errno;  // the host's errno is not ours to change
+  void* memory = ::operator new(bytes, std::align_val_t(alignment), std::nothrow);
+  errno = saved;
+  return memory;
 }
 
 void runtime_deallocate(void*, void* memory, std::size_t, std::size_t alignment) {

@@ -15,6 +15,7 @@ Extent Shape::count_over(int first, int last) const noexcept {
     count.factor *= extent.factor;
     count.power += extent.power;
   }
+  if (count.factor == 0) count.power = 0;  // nothing, whatever the batch
   return count;
 }
 
@@ -51,12 +52,13 @@ std::optional<std::int64_t> byte_count(Extent count, std::int64_t batch, std::si
   return bytes;
 }
 
-bool size_fits(const Shape& shape, std::size_t element_size) noexcept {
+bool size_fits(const Shape& shape, std::size_t element_size, std::int64_t batch) noexcept {
   std::int64_t bytes = static_cast<std::int64_t>(element_size);
   for (int axis = 0; axis < shape.rank(); ++axis) {
     // A dimension of 0 makes the tensor empty but not its strides, which span the other dimensions.
-    const std::int64_t length = shape[axis].factor() == 0 ? 1 : shape[axis].factor();
-    if (__builtin_mul_overflow(bytes, length, &bytes)) return false;
+    const Dim dim = shape[axis];
+    if (dim.factor() != 0 && __builtin_mul_overflow(bytes, dim.factor(), &bytes)) return false;
+    if (dim.is_batch() && batch > 0 && __builtin_mul_overflow(bytes, batch, &bytes)) return false;
   }
   return true;
 }

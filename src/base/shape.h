@@ -13,6 +13,8 @@
 namespace nadir {
 
 inline constexpr int kMaxRank = 8;
+inline constexpr std::int64_t kMostBatches = std::int64_t{1}
+                                             << 30;  // the greatest multiple of the batch in a dimension
 
 // factor * batch^power.
 struct Extent {
@@ -75,8 +77,8 @@ Text& operator<<(Text& text, const Shape& shape) noexcept;
 // factor * batch^power * element_size, or nothing if it is over 2^63 - 1.
 std::optional<std::int64_t> byte_count(Extent count, std::int64_t batch, std::size_t element_size) noexcept;
 
-// Whether all products of dimensions are representable, at a batch of 1. Every shape in a graph has passed this.
-bool size_fits(const Shape& shape, std::size_t element_size) noexcept;
+// Whether the bytes, and whatever strides span, are at most 2^63 - 1 at a batch. Every shape in a graph has passed this at 1.
+bool size_fits(const Shape& shape, std::size_t element_size, std::int64_t batch = 1) noexcept;
 
 // The common shape of two tensors by NumPy's rule, or nothing.
 std::optional<Shape> broadcast(const Shape& a, const Shape& b) noexcept;

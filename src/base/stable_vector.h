@@ -31,7 +31,7 @@ class StableVector {
   T& operator[](std::size_t index) noexcept { return *address(index); }
   const T& operator[](std::size_t index) const noexcept { return *address(index); }
 
-  // REQUIRES: size() < kCapacity.
+  // REQUIRES: size() < 2^24.
   T& append(const T& value) {
     const std::size_t index = size();
     T*& segment = segments_[segment_of(index)];
@@ -62,9 +62,6 @@ class StableVector {
   std::pmr::memory_resource& resource_;
   std::array<T*, kSegments> segments_{};
   std::atomic<std::size_t> size_{0};
-
- public:
-  static constexpr std::size_t kCapacity = kFirst * ((std::size_t{1} << kSegments) - 1);
 };
 
 }  // namespace nadir

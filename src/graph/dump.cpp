@@ -5,10 +5,10 @@ namespace nadir {
 void dump_text(const Graph& graph, Text& text) {
   for (NodeIndex index = 0; index < graph.size(); ++index) {
     const Node& node = graph[index];
-    text << node.name << " = " << node.op->name << '(';
+    text << node.name() << " = " << node.op->name << '(';
     const char* separator = "";
     for (const NodeIndex input : node.inputs) {
-      text << separator << graph[input].name;
+      text << separator << graph[input].name();
       separator = ", ";
     }
     if (node.op->describe) node.op->describe(text, node);
@@ -32,7 +32,7 @@ void dump_dot(const Graph& graph, Text& text) {
   for (NodeIndex index = 0; index < graph.size(); ++index) {
     const Node& node = graph[index];
     text << "  n" << index << " [label=\"";
-    quote(text, node.name);
+    quote(text, node.name());
     text << "\\n" << node.op->name;
     if (node.op->describe) node.op->describe(text, node);
     text << "\\n" << name_of(node.dtype) << ' ' << node.shape << '"';

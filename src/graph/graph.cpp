@@ -35,14 +35,14 @@ NodeIndex Graph::add(Node node, const char* name) {
   node.inputs = pool_.copy(node.inputs);
   node.has_derived_name = name == nullptr;
   if (name) {
-    node.name = pool_.copy(std::string_view(name));
+    node.text = pool_.copy(std::string_view(name)).data();
   } else {
     Message derived;
     derived << node.op->name << '#' << index;
-    node.name = pool_.copy(derived.view());
+    node.text = pool_.copy(derived.view()).data();
   }
   nodes_.append(node);
-  names_.emplace(node.name, index);
+  names_.emplace(node.name(), index);
   transaction.keep();
   return index;
 }
@@ -60,8 +60,8 @@ void Graph::set_name(NodeIndex index, std::string_view name) {
   Node& node = nodes_[index];
   const std::string_view copy = pool_.copy(name);
   names_.emplace(copy, index);
-  names_.erase(node.name);
-  node.name = copy;
+  names_.erase(node.name());
+  node.set_name(copy.data());
   node.has_derived_name = false;
 }
 
@@ -100,7 +100,7 @@ NodeIndex Graph::find(std::string_view name) const noexcept {
 
 void Graph::forget_nodes(std::size_t nodes) noexcept {
   for (std::size_t index = nodes; index < nodes_.size(); ++index) {
-    const auto found = names_.find(nodes_[index].name);
+    const auto found = names_.find(nodes_[index].name());
     if (found != names_.end() && found->second == index) names_.erase(found);
   }
   nodes_.truncate(nodes);

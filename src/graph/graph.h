@@ -7,6 +7,7 @@
 // the parameters' values through the gate.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory_resource>
 #include <span>
@@ -36,6 +37,9 @@ class Graph : public RefCounted {
   void set_seed(std::uint64_t seed) noexcept { seed_ = seed; }
 
   std::size_t size() const noexcept { return nodes_.size(); }
+  // The number of nodes that are there to stay: what the host may know.
+  std::size_t published() const noexcept { return published_.load(std::memory_order_acquire); }
+  void publish() noexcept { published_.store(size(), std::memory_order_release); }
   const Node& operator[](NodeIndex index) const noexcept { return nodes_[index]; }
 
   // Adds a node whose operands and name are copied; a null name is derived from the operation and the node's number.
@@ -54,6 +58,22 @@ class Graph : public RefCounted {
   Parameters& parameters() noexcept { return parameters_; }
   const Parameters& parameters() const noexcept { return parameters_; }
   Gate& gate() const noexcept { return gate_; }
+
+  // While gradients are built, whether a node was made for them: nobody else knows it, so it may be folded away. What the
+  // host knows must stay, for the host may differentiate with respect to it.
+  bool may_fold(NodeIndex index) const noexcept { return index >= first_foldable_; }
+  class Folding {
+   public:
+    explicit Folding(Graph& graph) noexcept : graph_(graph) {
+      graph_.first_foldable_ = static_cast<NodeIndex>(graph.size());
+    }
+    Folding(const Folding&) = delete;
+    Folding& operator=(const Folding&) = delete;
+    ~Folding() { graph_.first_foldable_ = kNoNode; }
+
+   private:
+    Graph& graph_;
+  };
 
   // From the first session on, storage stays as it is.
   bool is_sealed() const noexcept { return sealed_; }
@@ -93,7 +113,9 @@ class Graph : public RefCounted {
   std::uint32_t tag_;
   std::uint64_t seed_ = 0;
   bool sealed_ = false;
+  NodeIndex first_foldable_ = kNoNode;
   StableVector<Node> nodes_;
+  std::atomic<std::size_t> published_{0};
   Pool pool_;
   std::pmr::unordered_map<std::string_view, NodeIndex> names_;
   Parameters parameters_;

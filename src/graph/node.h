@@ -2,7 +2,7 @@
 #pragma once
 
 #include <array>
-#include <bit>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -51,8 +51,16 @@ struct Node {
   std::span<const NodeIndex> inputs;
   Attributes attributes;
   const void* data = nullptr;  // of a constant: its elements
-  std::string_view name;       // ends in 0
+  const char* text = "";       // its name
   bool has_derived_name = false;
+
+  // A node gets its name while sessions on other threads may be asking for it; the former one stays readable.
+  std::string_view name() const noexcept {
+    return std::atomic_ref<const char*>(const_cast<const char*&>(text)).load(std::memory_order_acquire);
+  }
+  void set_name(const char* name) noexcept {
+    std::atomic_ref<const char*>(text).store(name, std::memory_order_release);
+  }
 };
 
 }  // namespace nadir

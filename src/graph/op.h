@@ -16,7 +16,7 @@ struct Op {
   // The gradient with respect to one operand, built from other operations; null if there is none to build.
   Expr (*gradient)(const Backward&, int operand);
 
-  // Appends the attributes as ", key=value", for dumps; null if there are none.
+  // Appends the attributes for dumps, after the operands if there are any; null if there are none.
   void (*describe)(Text&, const Node&);
 };
 

@@ -71,7 +71,7 @@ constexpr Choice kChoices[] = {
     {&kAvx512Kernels, has_avx512},
     {&kAvx2Kernels, has_avx2},
     {&kSse2Kernels, always},
-#elif defined(NADIR_SIMD) && (defined(__aarch64__) || defined(__ARM_NEON))
+#elif defined(NADIR_SIMD) && defined(__aarch64__)
     {&kNeonKernels, always},
 #endif
     {&kScalarKernels, always},

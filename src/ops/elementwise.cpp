@@ -16,7 +16,7 @@ Expr unary(OpId id, Expr x) {
 
 void check_same_dtype(Expr a, Expr b) {
   if (a.dtype() == b.dtype()) return;
-  fail(Status::kDType, "\"", a.node().name, "\" is ", name_of(a.dtype()), ", \"", b.node().name, "\" is ",
+  fail(Status::kDType, "\"", a.node().name(), "\" is ", name_of(a.dtype()), ", \"", b.node().name(), "\" is ",
        name_of(b.dtype()), "; wants one dtype");
 }
 

@@ -10,7 +10,8 @@ namespace nadir {
 
 namespace {
 
-bool is(Expr x, OpId id) { return id_of(x.node()) == id; }
+// Whether x is such a node, and one that may be folded away.
+bool is(Expr x, OpId id) { return id_of(x.node()) == id && x.graph().may_fold(x.index()); }
 
 // What x repeats or rearranges, if it is all one value.
 Expr unrepeated(Expr x) {

@@ -2,7 +2,7 @@
 //
 // The operators need operands of the same shape (gradients broadcast explicitly) and fold what differentiating leaves
 // behind: a product with a constant becomes a scale, one with 1 disappears, and arithmetic on a broadcast value is done
-// before broadcasting. The builders of the families (elementwise.h, …) build exactly what they are asked for.
+// before broadcasting. They fold nodes of the present differentiation alone: see Graph::Folding. The builders of the families (elementwise.h, …) build exactly what they are asked for.
 #pragma once
 
 #include "base/error.h"
@@ -30,7 +30,7 @@ class Expr {
 
 // "x" is [batch, 3]
 inline Text& operator<<(Text& text, const Expr& x) noexcept {
-  return text << '"' << x.node().name << "\" is " << x.shape();
+  return text << '"' << x.node().name() << "\" is " << x.shape();
 }
 
 // What a gradient rule is given: the operation's result y and the gradient gy of the loss with respect to it.
@@ -50,7 +50,7 @@ Expr operator*(double factor, Expr x);
 // A constant scalar.
 Expr scalar(Graph& graph, DType dtype, double value);
 
-// The number of elements of x, or of those that `x` has for one of `reduced`, at the actual batch, as a scalar of x's dtype.
+// How many elements of x there are for one of `reduced`, at the actual batch, as a scalar of x's dtype.
 Expr count_ratio(Expr x, Expr reduced);
 
 }  // namespace nadir

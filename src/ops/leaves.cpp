@@ -37,12 +37,16 @@ void fill(std::byte* values, DType dtype, std::int64_t count, const Initializer&
   visit(dtype, [&](auto zero) {
     using T = decltype(zero);
     auto* elements = reinterpret_cast<T*>(values);
+    const bool is_uniform = initializer.kind == Initializer::Kind::kUniform && initializer.low < initializer.high;
+    const T below_high = std::nextafter(static_cast<T>(initializer.high), static_cast<T>(initializer.low));
     for (std::int64_t i = 0; i < count; ++i) {
       double value = initializer.low;
       if (initializer.kind == Initializer::Kind::kUniform) {
         value += (initializer.high - initializer.low) * uniform_01(key, static_cast<std::uint64_t>(i));
       }
       elements[i] = static_cast<T>(value);
+      // Rounding to T may have reached the end, which is excluded.
+      if (is_uniform && elements[i] >= static_cast<T>(initializer.high)) elements[i] = below_high;
     }
   });
 }
@@ -89,7 +93,7 @@ Expr param(Graph& graph, const char* name, DType dtype, const Shape& shape, cons
   const Expr node = leaf(graph, OpId::param, name, dtype, shape);
   const Parameter& parameter = graph.parameters().add(node.index(), dtype, shape.count().factor);
   fill(graph.parameters().values(parameter), dtype, parameter.count, initializer,
-       random_key(graph.seed(), node.node().name));
+       random_key(graph.seed(), node.node().name()));
   return node;
 }
 

@@ -1,6 +1,8 @@
 #include "ops/linear.h"
 
 #include <cmath>
+#include <memory_resource>
+#include <string>
 
 #include "ops/elementwise.h"
 #include "ops/leaves.h"
@@ -16,6 +18,7 @@ Expr as_matrix(Expr x) {
   const Shape& shape = x.shape();
   const Extent rows = shape.count_over(0, shape.rank() - 1);
   if (rows.power > 1) fail(Status::kShape, "x ", x, "; wants one batch dimension at most");
+  if (rows.power == 1 && rows.factor > kMostBatches) fail(Status::kShape, "x ", x, "; wants fewer rows");
   Shape matrix;
   matrix.append(rows.power == 1 ? Dim::batch(rows.factor) : Dim::constant(rows.factor));
   matrix.append(shape[shape.rank() - 1]);
@@ -36,16 +39,16 @@ Expr linear(const char* name, Expr x, std::int64_t out_features, Options& option
     fail(Status::kShape, "x ", x, "; wants a last dimension of constant length, at least 1");
   }
 
-  Message prefix;
-  if (name) {
-    prefix << name;
-  } else {
-    prefix << "linear#" << graph.size();
+  std::pmr::string prefix(name ? name : "linear#", &graph.host());
+  if (!name) {
+    Message number;
+    number << graph.size();
+    prefix += number.view();
   }
   const auto named = [&](const char* part) {
-    Message path;
-    path << prefix.view() << '.' << part;
-    if (name) graph.check_name(path.view());
+    std::pmr::string path(prefix, &graph.host());
+    path += part;
+    if (name) graph.check_name(path);
     return path;
   };
 
@@ -56,12 +59,12 @@ Expr linear(const char* name, Expr x, std::int64_t out_features, Options& option
   Shape weight_shape;
   weight_shape.append(Dim::constant(out_features));
   weight_shape.append(in_features);
-  const Expr weight = param(graph, named("weight").c_str(), x.dtype(), weight_shape, initializer);
+  const Expr weight = param(graph, named(".weight").c_str(), x.dtype(), weight_shape, initializer);
   Expr y = matmul(as_matrix(x), weight, false, true);
   if (has_bias) {
     Shape bias_shape;
     bias_shape.append(Dim::constant(out_features));
-    y = add(y, param(graph, named("bias").c_str(), x.dtype(), bias_shape, initializer));
+    y = add(y, param(graph, named(".bias").c_str(), x.dtype(), bias_shape, initializer));
   }
 
   Shape result = shape;

@@ -13,7 +13,6 @@ class AxisSet {
 
   void insert(int axis) noexcept { bits_ |= 1u << axis; }
   bool contains(int axis) const noexcept { return (bits_ >> axis & 1u) != 0; }
-  bool is_empty() const noexcept { return bits_ == 0; }
 
  private:
   explicit AxisSet(unsigned bits) noexcept : bits_(bits) {}

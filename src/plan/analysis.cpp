@@ -28,7 +28,7 @@ void differentiate(Graph& graph, NodeIndex loss, Analysis& analysis) {
     xs.push_back(parameter.node);
     analysis.gradients.push_back({&parameter, kNoNode});
   }
-  if (xs.empty()) fail(Status::kArgument, "loss \"", graph[loss].name, "\" depends on no parameter");
+  if (xs.empty()) fail(Status::kArgument, "loss \"", graph[loss].name(), "\" depends on no parameter");
   std::pmr::vector<NodeIndex> out(xs.size(), kNoNode, &graph.host());
   gradients(Expr(graph, loss), Expr(), xs, out);
   for (std::size_t i = 0; i < out.size(); ++i) analysis.gradients[i].gradient = out[i];
@@ -95,6 +95,7 @@ int product_with_bias(const Graph& graph, const Analysis& analysis, NodeIndex su
     const NodeIndex product = graph[sum].inputs[operand];
     const Node& repeated = graph[graph[sum].inputs[1 - operand]];
     if (id_of(graph[product]) != OpId::matmul || analysis.users[product] != 1 || analysis.is_root[product]) continue;
+    if (!analysis.gradients_from(product).empty()) continue;  // it is delivered, too
     if (analysis.phases[product] != analysis.phases[sum] || id_of(repeated) != OpId::broadcast_to) continue;
     const Shape& row = graph[repeated.inputs[0]].shape;
     const Dim columns = graph[sum].shape[1];

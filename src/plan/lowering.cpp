@@ -34,6 +34,11 @@ void Lowering::lower_phase(Phase phase, Steps& steps) {
   for (NodeIndex index = 0; index < graph_.size(); ++index) {
     if (analysis_.phases[index] != phase || analysis_.absorbed[index]) continue;
     current_ = index;
+    const Node& node = graph_[index];
+    if (!size_fits(node.shape, size_of(node.dtype), wanted_.max_batch)) {
+      fail(Status::kNoMemory, '"', node.name(), "\" ", node.shape, " at a batch of ", wanted_.max_batch,
+           " has more than 2^63 - 1 bytes");
+    }
     lower(*this, index);
     if (phase != Phase::kBackward) continue;
     for (const ParameterGradient& gradient : analysis_.gradients_from(index)) deliver(gradient);
@@ -75,6 +80,7 @@ void Lowering::deliver(const ParameterGradient& gradient) {
   if (delivered_[number]) return;
   delivered_[number] = true;
   const View& from = views_[gradient.gradient];
+  if (from.place.region == Place::Region::kNone) fail(Status::kInternal, "a gradient was not lowered");
   Step step;
   step.out = View::dense(block_place(Place::Region::kGradient, *gradient.parameter), from.dtype, from.shape);
   if (variant_ == kOverwriting) {
@@ -127,7 +133,7 @@ View Lowering::reshaped(const View& view, const Shape& shape) {
 Place Lowering::new_buffer(DType dtype, Extent count) {
   const auto bytes = byte_count(count, wanted_.max_batch, size_of(dtype));
   if (!bytes) {
-    fail(Status::kNoMemory, '"', graph_[current_].name, "\" ", graph_[current_].shape, " at a batch of ",
+    fail(Status::kNoMemory, '"', graph_[current_].name(), "\" ", graph_[current_].shape, " at a batch of ",
          wanted_.max_batch, " has more than 2^63 - 1 bytes");
   }
   Buffer buffer;
@@ -161,8 +167,7 @@ void Lowering::touch(const Place& place) noexcept {
   buffer.last = std::max(buffer.last, now_);
 }
 
-void Lowering::emit(Step step) {
-  step.node = current_;
+void Lowering::emit(const Step& step) {
   for (const View& in : step.in) touch(in.place);
   touch(step.out.place);
   touch(step.scratch);

@@ -45,7 +45,7 @@ class Lowering {
   };
   Destination destination(NodeIndex index, bool can_accumulate);
 
-  void emit(Step step);
+  void emit(const Step& step);
 
  private:
   // The two ways to run backward, as bits: see Buffer::variants.

@@ -1,8 +1,7 @@
 // The making of a session: checks, compilation, memory.
-#include <cmath>
 #include <cstring>
+#include <limits>
 
-#include "ops/registry.h"
 #include "session/session.h"
 
 namespace nadir {
@@ -25,7 +24,8 @@ void check(const Graph& graph, const Wanted& wanted) {
     fail(Status::kArgument, "no loss and no outputs; wants one of them");
   if (wanted.max_batch < 1) fail(Status::kShape, "max_batch is ", wanted.max_batch, "; wants at least 1");
   if (wanted.loss != kNoNode && !graph[wanted.loss].shape.is_scalar()) {
-    fail(Status::kShape, "loss \"", graph[wanted.loss].name, "\" is ", graph[wanted.loss].shape, "; wants a scalar []");
+    fail(Status::kShape, "loss \"", graph[wanted.loss].name(), "\" is ", graph[wanted.loss].shape,
+         "; wants a scalar []");
   }
 }
 
@@ -55,10 +55,13 @@ void log_summary(const Session& session, const Host& host) {
 Session* Session::create(Graph& graph, const Wanted& wanted, const SessionOptions& options) {
   check(graph, wanted);
   const std::size_t known_nodes = graph.size();
-  Graph::Transaction gradients_are_temporary(graph);
-  Plan plan = compile(graph, wanted);
-  check_limit(graph, plan, known_nodes, options);
-  Session* session = make<Session>(graph.host(), graph, known_nodes, std::move(plan), wanted.max_batch, options);
+  Session* session = nullptr;
+  {
+    const Graph::Transaction gradients_are_temporary(graph);
+    Plan plan = compile(graph, wanted);
+    check_limit(graph, plan, known_nodes, options);
+    session = make<Session>(graph.host(), graph, known_nodes, std::move(plan), wanted.max_batch, options);
+  }
   graph.seal();
   log_summary(*session, graph.host());
   return session;
@@ -105,10 +108,12 @@ Session::Session(Graph& graph, std::size_t known_nodes, Plan plan, std::int64_t 
 }
 
 void Session::describe_updates() {
+  greatest_rate_ = std::numeric_limits<double>::max();
   updates_.reserve(plan_.updates.size());
   for (const UpdateRange& range : plan_.updates) {
     const auto dtype = static_cast<std::size_t>(index_of(range.dtype));
     const std::size_t offset = static_cast<std::size_t>(range.first) * size_of(range.dtype);
+    if (range.dtype == DType::kF32) greatest_rate_ = std::numeric_limits<float>::max();
     updates_.push_back(
         {range.dtype, memory_.parameters[dtype] + offset, memory_.gradients[dtype] + offset, range.count});
   }

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <limits>
 
 #include "ops/registry.h"
 #include "optim/sgd.h"
@@ -89,7 +88,8 @@ Status Session::accept(const char* function, NodeIndex node, std::size_t bytes, 
 Status Session::write(NodeIndex node, const void* data, std::size_t bytes) noexcept {
   return inside(Access::kNone, [=, this] {
     const Slot slot = slots_[node];
-    if (slot.kind != Slot::Kind::kInput || inputs_[slot.index].again != bytes || !data) [[unlikely]] {
+    const bool is_input = slot.kind == Slot::Kind::kInput;
+    if (!is_input || !inputs_[slot.index].is_staged || inputs_[slot.index].bytes != bytes || !data) [[unlikely]] {
       return write_anew(node, data, bytes);
     }
     can_go_back_ = false;
@@ -108,7 +108,7 @@ Status Session::write_anew(NodeIndex node, const void* data, std::size_t bytes) 
     input_data_[slots_[node].index] = input.staging;
     is_resolved_ = false;
   }
-  input.again = bytes;
+  input.is_staged = true;
   can_go_back_ = false;
   copy(input.staging, data, bytes);
   return done();
@@ -129,7 +129,7 @@ Status Session::bind(NodeIndex node, const void* data, std::size_t bytes) noexce
       is_resolved_ = false;
     }
     inputs_[index].is_bound = true;
-    inputs_[index].again = Input::kNever;
+    inputs_[index].is_staged = false;
     can_go_back_ = false;
     return done();
   });
@@ -240,6 +240,7 @@ Status Session::zero_grad() noexcept {
     if (!plan_.has_loss) [[unlikely]]
       return refuse(Status::kState, "zero_grad", "the session has no loss");
     has_gradients_ = false;
+    was_skipped_ = false;
     return done();
   });
 }
@@ -257,8 +258,10 @@ Status Session::backward() noexcept {
     if (!can_go_back_ || !is_current) [[unlikely]]
       return refuse_backward();
     can_go_back_ = false;
-    if (is_skipping_) [[unlikely]]
+    if (is_skipping_) [[unlikely]] {
+      was_skipped_ = true;
       return done();
+    }
     program_.run_backward(has_gradients_);
     has_gradients_ = true;
     return done();
@@ -284,17 +287,18 @@ Status Session::refuse_gradients() noexcept {
 
 Status Session::refuse_step(double rate) noexcept {
   if (!plan_.has_loss) return refuse(Status::kState, "sgd_step", "the session has no loss");
-  if (!(rate >= 0 && rate <= std::numeric_limits<double>::max())) {
-    return refuse(Status::kArgument, "sgd_step", "learning_rate is ", rate, "; wants a finite number, not negative");
+  if (!(rate >= 0 && rate <= greatest_rate_)) {
+    return refuse(Status::kArgument, "sgd_step", "learning_rate is ", rate,
+                  "; wants a number that is not negative, and finite in the parameters' dtype");
   }
-  if (is_skipping_ && !can_go_back_) return done();  // the backward pass was skipped, and so is the step
+  if (was_skipped_) return done();  // as the backward pass was
   return refuse(Status::kState, "sgd_step",
                 "no gradients: no backward pass since nadir_zero_grad; call nadir_backward");
 }
 
 Status Session::sgd_step(double rate) noexcept {
   return inside(Access::kWrite, [=, this] {
-    const bool is_rate = rate >= 0 && rate <= std::numeric_limits<double>::max();
+    const bool is_rate = rate >= 0 && rate <= greatest_rate_;
     if (!has_gradients_ || !is_rate) [[unlikely]]
       return refuse_step(rate);
     if (checks_gradients_ && !gradients_are_finite()) [[unlikely]]

@@ -4,7 +4,8 @@
 // that no other backward pass has used; an update needs gradients. A call that finds its state missing says so and changes
 // nothing. Forward and backward may fail and write only the arena and the gradients; an update cannot fail once begun.
 //
-// Thread safety: every public function but the constructor enters the graph's gate first and answers kBusy if it may not.
+// Thread safety: every function that answers a Status enters the graph's gate first, and answers kBusy if it may not. What
+// the others tell is fixed when the session is made, but for error(), which belongs to the last call.
 #pragma once
 
 #include <cstddef>
@@ -83,9 +84,7 @@ class Session {
     std::size_t bytes = 0;
     bool is_written = false;
     bool is_bound = false;
-    std::size_t again = kNever;  // a write of so many bytes changes nothing but the values
-
-    static constexpr std::size_t kNever = ~std::size_t{0};
+    bool is_staged = false;  // written: another write of as many bytes changes nothing but the values
   };
   // What a node is to the host.
   struct Slot {
@@ -93,7 +92,7 @@ class Session {
     std::uint32_t index = 0;
   };
 
-  std::string_view name_of_node(NodeIndex node) const noexcept { return (*graph_)[node].name; }
+  std::string_view name_of_node(NodeIndex node) const noexcept { return (*graph_)[node].name(); }
   void describe_inputs();
   void describe_slots(std::size_t known_nodes);
   void describe_updates();
@@ -155,11 +154,13 @@ class Session {
   DType loss_dtype_ = DType::kF32;
   bool checks_loss_ = false;
   bool checks_gradients_ = false;
+  double greatest_rate_ = 0;  // that is finite in every dtype to update
 
   std::int64_t batch_ = -1;            // of the records
   std::uint64_t parameters_seen_ = 0;  // the version that the last forward pass used
   bool is_resolved_ = false;
   bool has_results_ = false;    // a forward pass was made
+  bool was_skipped_ = false;    // a backward pass since the last zero_grad
   bool can_go_back_ = false;    // one that no backward pass has used, of the present inputs
   bool has_gradients_ = false;  // else they count as zero, whatever they hold
   bool is_skipping_ = false;    // the last forward pass had a loss that is not finite, and the host wants to go on
