@@ -18,7 +18,9 @@
  *  5. A call that fails changes nothing. Nothing prints, aborts, exits, throws, sets errno or touches the locale.
  *  6. Threads: a graph is built by one thread at a time. A session has one caller at a time; a second one is answered
  *     NADIR_E_BUSY at once. Of a graph's values, readers run together (forward, backward, gets) and a writer
- *     (a step, sets) alone; a clash is NADIR_E_BUSY at once. Nobody ever waits.
+ *     (a step, sets) alone; a clash is NADIR_E_BUSY at once. Nobody ever waits. Before the graph's first session its values
+ *     belong to the thread that builds. The first call of a second thread on a graph makes a system call (a memory barrier
+ *     for the process); where a sandbox forbids that, it is NADIR_E_BUSY.
  *  7. Two tensors broadcast as in NumPy: shapes are aligned at their last dimension, and a missing dimension or one of
  *     length 1 is repeated.
  *
@@ -258,7 +260,8 @@ NADIR_API nadir_status nadir_graph_dump(const nadir_graph *graph, const char *fo
 
 /**
  * Adds an input, whose values the host gives each session. `shape` has `rank` dimensions (0 to NADIR_MAX_RANK), each
- * not negative or a multiple of NADIR_BATCH, at most one of the latter. A NULL name gets a derived one.
+ * not negative or a multiple of NADIR_BATCH, at most one of the latter; it may be NULL for rank 0, here and below. A NULL
+ * name gets a derived one.
  *
  * Errors: NADIR_E_ARGUMENT for a name that is empty, taken or has a '#'; NADIR_E_SHAPE; NADIR_E_DTYPE; NADIR_E_STATE
  * once the graph has a session.
@@ -282,7 +285,7 @@ NADIR_API nadir_node nadir_param_add(nadir_graph *graph, const char *name, nadir
 /**
  * Adds a constant, a copy of `bytes` bytes of elements at `data` in row-major order. `shape` has no batch.
  *
- * Errors: as for `nadir_input_add`, and NADIR_E_ARGUMENT for a byte count that is not the shape's.
+ * Errors: as for `nadir_input_add`, but for NADIR_E_STATE, and NADIR_E_ARGUMENT for a byte count that is not the shape's.
  */
 NADIR_API nadir_node nadir_constant_add(nadir_graph *graph, const char *name, nadir_dtype dtype, const int64_t *shape,
                                         int32_t rank, const void *data, size_t bytes);
@@ -386,7 +389,7 @@ NADIR_API nadir_node nadir_mse_loss(nadir_graph *graph, nadir_node prediction, n
  *
  * Errors: NADIR_E_ARGUMENT for a NULL, a count below 1 or a foreign node; NADIR_E_SHAPE for a y that is no scalar
  * without upstream, or an upstream of another shape; NADIR_E_DTYPE; NADIR_E_UNSUPPORTED naming a node without gradient.
- * On failure `out` is all NADIR_NONE, and the failure counts as a build error.
+ * On failure `out` is all NADIR_NONE, and the failure counts as a build error. `out` may be `xs`.
  */
 NADIR_API nadir_status nadir_gradients(nadir_graph *graph, nadir_node y, nadir_node upstream, const nadir_node *xs,
                                        int32_t count, nadir_node *out);
@@ -433,13 +436,14 @@ NADIR_API nadir_status nadir_params_flat_set(nadir_graph *graph, nadir_dtype dty
  * respect to all parameters that it depends on. All memory that a step needs is reserved, and touched, here.
  *
  * `loss` is a scalar, or NADIR_NONE for a session that only predicts. `outputs` are the `output_count` other nodes to
- * be read. `max_batch` (at least 1) is the largest batch. The graph keeps its parameters from here on: adding
+ * be read. `max_batch` (at least 1) is the largest batch, and the batch of a session without an input that tells it. The graph keeps its parameters from here on: adding
  * an input, a parameter or a layer with parameters is NADIR_E_STATE after the first session; expressions may still be
  * added, for later sessions.
  *
  * Options: `finite` = loss (default: `nadir_forward` answers NADIR_E_NOT_FINITE for a NaN or infinite loss), gradients
  * (also `nadir_sgd_step` for such a gradient) or off; `not_finite` = stop (default: that answer, and the step changes
- * nothing) or skip (the step changes nothing and answers NADIR_OK); `max_bytes` (0: no limit), the most that the session
+ * nothing) or skip (the forward pass answers NADIR_OK, the backward pass after it adds nothing
+ * to the gradients, and a step changes nothing if there are no others); `max_bytes` (0: no limit), the most that the session
  * may reserve.
  *
  * Returns NULL on failure, with the reason in `nadir_graph_status`: the graph's first build error; NADIR_E_ARGUMENT for a
@@ -518,7 +522,8 @@ NADIR_API nadir_status nadir_backward(nadir_session *session);
  * Stochastic gradient descent: w = w - learning_rate * gradient, for every parameter that the loss depends on; the
  * others are not touched. The product is rounded before the difference.
  *
- * Threads: a writer of the graph. Errors: NADIR_E_ARGUMENT for a learning rate that is negative or not finite;
+ * Threads: a writer of the graph. Errors: NADIR_E_ARGUMENT for a learning rate that is negative, or not finite in the dtype
+ * of a parameter;
  * NADIR_E_STATE for a session without loss, or without a backward pass since `nadir_zero_grad`; NADIR_E_NOT_FINITE by the
  * session's options; NADIR_E_BUSY. Whatever the error, no parameter has changed.
  */
