@@ -10,16 +10,79 @@
 using namespace nadir;
 using namespace nadir::capi;
 
-#define UNARY(name)                                                                                            \
-  nadir_node nadir_##name(nadir_graph* graph, nadir_node x) {                                                  \
-    return build_node(graph, #name, nullptr, [&](Graph& g) { return unary(OpId::name, to_expr(g, x, "x")); }); \
+namespace {
+
+nadir_node build_from(nadir_graph* graph, const char* function, Expr (*builder)(OpId, Expr), OpId id, nadir_node x) {
+  return build_node(graph, function, nullptr, [&](Graph& g) { return builder(id, to_expr(g, x, "x")); });
+}
+
+nadir_node build_from(nadir_graph* graph, const char* function, Expr (*builder)(OpId, Expr, Expr), OpId id,
+                      nadir_node a, nadir_node b) {
+  return build_node(graph, function, nullptr,
+                    [&](Graph& g) { return builder(id, to_expr(g, a, "a"), to_expr(g, b, "b")); });
+}
+
+nadir_node build_scaled(nadir_graph* graph, const char* function, OpId id, nadir_node x, Numbers numbers) {
+  return build_node(graph, function, nullptr, [&](Graph& g) { return scaled(id, to_expr(g, x, "x"), numbers); });
+}
+
+}  // namespace
+
+#define UNARY(name) \
+  nadir_node nadir_##name(nadir_graph* graph, nadir_node x) { return build_from(graph, #name, unary, OpId::name, x); }
+#define TEST(name) \
+  nadir_node nadir_##name(nadir_graph* graph, nadir_node x) { return build_from(graph, #name, test, OpId::name, x); }
+#define BINARY(name)                                                        \
+  nadir_node nadir_##name(nadir_graph* graph, nadir_node a, nadir_node b) { \
+    return build_from(graph, #name, binary, OpId::name, a, b);              \
   }
-#define BINARY(name)                                                                                         \
-  nadir_node nadir_##name(nadir_graph* graph, nadir_node a, nadir_node b) {                                  \
-    return build_node(graph, #name, nullptr,                                                                 \
-                      [&](Graph& g) { return binary(OpId::name, to_expr(g, a, "a"), to_expr(g, b, "b")); }); \
+#define COMPARE(name)                                                       \
+  nadir_node nadir_##name(nadir_graph* graph, nadir_node a, nadir_node b) { \
+    return build_from(graph, #name, compare, OpId::name, a, b);             \
+  }
+#define LOGICAL(name)                                                       \
+  nadir_node nadir_##name(nadir_graph* graph, nadir_node a, nadir_node b) { \
+    return build_from(graph, #name, logical, OpId::name, a, b);             \
   }
 #include "ops/registry.def"
+
+nadir_node nadir_scale(nadir_graph* graph, nadir_node x, double factor) {
+  return build_scaled(graph, "scale", OpId::scale, x, {factor, 0});
+}
+
+nadir_node nadir_add_scalar(nadir_graph* graph, nadir_node x, double number) {
+  return build_scaled(graph, "add_scalar", OpId::add_scalar, x, {number, 0});
+}
+
+nadir_node nadir_clamp(nadir_graph* graph, nadir_node x, double low, double high) {
+  return build_scaled(graph, "clamp", OpId::clamp, x, {low, high});
+}
+
+nadir_node nadir_leaky_relu(nadir_graph* graph, nadir_node x, const char* options) {
+  return build_node(graph, "leaky_relu", nullptr, [&](Graph& g) {
+    Options parsed(options);
+    const double slope = parsed.number("negative_slope", 0.01);
+    parsed.finish();
+    return scaled(OpId::leaky_relu, to_expr(g, x, "x"), {slope, 0});
+  });
+}
+
+nadir_node nadir_logical_not(nadir_graph* graph, nadir_node x) {
+  return build_node(graph, "logical_not", nullptr, [&](Graph& g) { return logical_not(to_expr(g, x, "x")); });
+}
+
+nadir_node nadir_where(nadir_graph* graph, nadir_node mask, nadir_node a, nadir_node b) {
+  return build_node(graph, "where", nullptr,
+                    [&](Graph& g) { return where(to_expr(g, mask, "mask"), to_expr(g, a, "a"), to_expr(g, b, "b")); });
+}
+
+nadir_node nadir_cast(nadir_graph* graph, nadir_node x, nadir_dtype dtype) {
+  return build_node(graph, "cast", nullptr, [&](Graph& g) { return cast(to_expr(g, x, "x"), to_dtype(dtype)); });
+}
+
+nadir_node nadir_stop_gradient(nadir_graph* graph, nadir_node x) {
+  return build_node(graph, "stop_gradient", nullptr, [&](Graph& g) { return stop_gradient(to_expr(g, x, "x")); });
+}
 
 nadir_node nadir_matmul(nadir_graph* graph, nadir_node a, nadir_node b, const char* options) {
   return build_node(graph, "matmul", nullptr, [&](Graph& g) {

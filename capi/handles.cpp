@@ -24,7 +24,7 @@ Expr to_expr(Graph& graph, nadir_node node, const char* role) {
 }
 
 DType to_dtype(nadir_dtype dtype) {
-  if (!is_dtype(dtype)) fail(Status::kDType, "dtype is ", dtype, "; wants NADIR_F32 or NADIR_F64");
+  if (!is_dtype(dtype)) fail(Status::kDType, "dtype is ", dtype, "; wants one of the NADIR_ dtypes");
   return static_cast<DType>(dtype);
 }
 

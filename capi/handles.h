@@ -34,6 +34,10 @@ inline constexpr unsigned kIndexBits = 24;
 
 inline nadir_node wrap(const Graph& graph, NodeIndex index) noexcept { return graph.tag() << kIndexBits | index; }
 
+inline bool is_float_dtype(nadir_dtype dtype) noexcept {
+  return is_dtype(dtype) && is_float(static_cast<DType>(dtype));
+}
+
 // kNoNode for what is no node of the graph.
 inline NodeIndex find_node(const Graph& graph, nadir_node node) noexcept {
   const NodeIndex index = node & ((1u << kIndexBits) - 1);

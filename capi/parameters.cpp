@@ -46,13 +46,13 @@ nadir_status nadir_param_set(nadir_graph* handle, nadir_node param, const void* 
 }
 
 size_t nadir_params_flat_count(const nadir_graph* graph, nadir_dtype dtype) {
-  if (!graph || !is_dtype(dtype)) return 0;
+  if (!graph || !is_float_dtype(dtype)) return 0;
   const DType type = static_cast<DType>(dtype);
   return unwrap(graph)->parameters().block_bytes(type) / size_of(type);
 }
 
 nadir_status nadir_params_flat_get(const nadir_graph* handle, nadir_dtype dtype, void* data, size_t bytes) {
-  if (!handle || !is_dtype(dtype)) return NADIR_E_ARGUMENT;
+  if (!handle || !is_float_dtype(dtype)) return NADIR_E_ARGUMENT;
   const Graph& graph = *unwrap(handle);
   const DType type = static_cast<DType>(dtype);
   if (bytes != graph.parameters().block_bytes(type) || (!data && bytes > 0)) return NADIR_E_ARGUMENT;
@@ -68,7 +68,7 @@ nadir_status nadir_params_flat_set(nadir_graph* handle, nadir_dtype dtype, const
   const GraphEntry entry(graph.gate(), Gate::Access::kWrite);
   if (!entry) return NADIR_E_BUSY;
   return call(graph, "params_flat_set", [&] {
-    if (!is_dtype(dtype)) fail(Status::kArgument, "dtype is ", dtype, "; wants NADIR_F32 or NADIR_F64");
+    if (!is_float_dtype(dtype)) fail(Status::kArgument, "dtype is ", dtype, "; wants NADIR_F32 or NADIR_F64");
     const DType type = static_cast<DType>(dtype);
     const size_t wanted = graph.parameters().block_bytes(type);
     if (bytes != wanted || (!data && bytes > 0)) {

@@ -129,15 +129,16 @@ nadir_status nadir_grad_get(const nadir_session* handle, nadir_node param, void*
 }
 
 nadir_status nadir_grads_flat_get(const nadir_session* handle, nadir_dtype dtype, void* data, size_t bytes) {
-  if (!handle || !is_dtype(dtype)) return NADIR_E_ARGUMENT;
+  if (!handle || !is_float_dtype(dtype)) return NADIR_E_ARGUMENT;
   return wrap(unwrap(handle)->grads_get(static_cast<DType>(dtype), data, bytes));
 }
 
 nadir_status nadir_grads_flat_set(nadir_session* handle, nadir_dtype dtype, const void* data, size_t bytes) {
   if (!handle) return NADIR_E_ARGUMENT;
   Session& session = *unwrap(handle);
-  if (!is_dtype(dtype)) {
-    return wrap(session.reject(Status::kArgument, "grads_flat_set", "dtype is none; wants NADIR_F32 or NADIR_F64"));
+  if (!is_float_dtype(dtype)) {
+    return wrap(session.reject(Status::kArgument, "grads_flat_set",
+                               "the dtype is none of parameters; wants NADIR_F32 or NADIR_F64"));
   }
   return wrap(session.grads_set(static_cast<DType>(dtype), data, bytes));
 }

@@ -79,6 +79,9 @@ typedef int32_t nadir_dtype;
 
 #define NADIR_F32 1 /* IEEE 754 binary32, C's float */
 #define NADIR_F64 2 /* IEEE 754 binary64, C's double */
+#define NADIR_I32 3 /* int32_t: indices and labels */
+#define NADIR_I64 4 /* int64_t: indices and labels */
+#define NADIR_U8 5  /* uint8_t: a mask, where 0 is false and anything else true */
 
 /**
  * A value of a graph: an input, a parameter, a constant or the result of an operation. Nodes belong to their graph and
@@ -131,7 +134,7 @@ NADIR_API const char *nadir_status_name(nadir_status status);
 /** The size of an element of `dtype` in bytes; 0 for a number that is no dtype. Any thread. */
 NADIR_API size_t nadir_dtype_size(nadir_dtype dtype);
 
-/** The name of a dtype, "f32" or "f64"; "none" for a number that is no dtype; a static string. Any thread. */
+/** The name of a dtype, "f32", "f64", "i32", "i64" or "u8"; "none" for a number that is no dtype; a static string. Any thread. */
 NADIR_API const char *nadir_dtype_name(nadir_dtype dtype);
 
 /* ----------------------------------------------------------------------------------------------------- host */
@@ -270,7 +273,7 @@ NADIR_API nadir_node nadir_input_add(nadir_graph *graph, const char *name, nadir
                                      int32_t rank);
 
 /**
- * Adds a parameter: values that a step changes. They live in the graph, shared by its sessions, in one block a dtype in
+ * Adds a parameter: values, of a float dtype, that a step changes. They live in the graph, shared by its sessions, in one block a dtype in
  * the order of declaration. `shape` has no batch.
  *
  * Options: `init` = zeros (default), ones, constant (`value`, default 0), uniform (from `low`, default 0, to below
@@ -294,7 +297,7 @@ NADIR_API nadir_node nadir_constant_add(nadir_graph *graph, const char *name, na
 
 /*
  * Errors of all expressions: NADIR_E_ARGUMENT for a node of another graph or a bad option; NADIR_E_DTYPE for operands of
- * different dtypes; NADIR_E_SHAPE for shapes that do not fit, or for a result over NADIR_MAX_RANK or 2^63 - 1 bytes. In the
+ * different dtypes, and for integers and masks where not said otherwise; NADIR_E_SHAPE for shapes that do not fit, or for a result over NADIR_MAX_RANK or 2^63 - 1 bytes. In the
  * gradients, `gy` is the gradient of the result y; where an operand was broadcast, its gradient is summed accordingly.
  */
 
@@ -310,11 +313,127 @@ NADIR_API nadir_node nadir_mul(nadir_graph *graph, nadir_node a, nadir_node b);
 /** y = a / b, elementwise and broadcasting; x / 0 is infinite, 0 / 0 NaN. Gradients: da = gy / b, db = -gy * y / b. */
 NADIR_API nadir_node nadir_div(nadir_graph *graph, nadir_node a, nadir_node b);
 
+/** y = max(a, b), elementwise and broadcasting; NaN if either is. Gradient: gy to the greater, half of it to each of equals. */
+NADIR_API nadir_node nadir_maximum(nadir_graph *graph, nadir_node a, nadir_node b);
+
+/** y = min(a, b), elementwise and broadcasting; NaN if either is. Gradient: gy to the lesser, half of it to each of equals. */
+NADIR_API nadir_node nadir_minimum(nadir_graph *graph, nadir_node a, nadir_node b);
+
+/** y = factor * x, with `factor` rounded to x's dtype. Gradient: dx = factor * gy. */
+NADIR_API nadir_node nadir_scale(nadir_graph *graph, nadir_node x, double factor);
+
+/** y = x + number, with `number` rounded to x's dtype. Gradient: dx = gy. */
+NADIR_API nadir_node nadir_add_scalar(nadir_graph *graph, nadir_node x, double number);
+
+/** y = min(max(x, low), high); NaN stays NaN. Gradient: dx = gy where low <= x <= high, else 0. */
+NADIR_API nadir_node nadir_clamp(nadir_graph *graph, nadir_node x, double low, double high);
+
 /** y = -x. Gradient: dx = -gy. */
 NADIR_API nadir_node nadir_neg(nadir_graph *graph, nadir_node x);
 
 /** y = x * x. Gradient: dx = 2 * gy * x. */
 NADIR_API nadir_node nadir_square(nadir_graph *graph, nadir_node x);
+
+/** y = |x|. Gradient: dx = gy * sign(x), which is 0 at 0. */
+NADIR_API nadir_node nadir_abs(nadir_graph *graph, nadir_node x);
+
+/** y = 1 for x > 0, -1 for x < 0, else 0, for NaN too. Gradient: 0. */
+NADIR_API nadir_node nadir_sign(nadir_graph *graph, nadir_node x);
+
+/** y = the square root of x; NaN for x < 0. Gradient: dx = gy / (2 * y), infinite at 0. */
+NADIR_API nadir_node nadir_sqrt(nadir_graph *graph, nadir_node x);
+
+/** y = 1 / x. Gradient: dx = -gy * y². */
+NADIR_API nadir_node nadir_reciprocal(nadir_graph *graph, nadir_node x);
+
+/** y = the greatest whole number that is not over x. Gradient: 0. */
+NADIR_API nadir_node nadir_floor(nadir_graph *graph, nadir_node x);
+
+/** y = the least whole number that is not under x. Gradient: 0. */
+NADIR_API nadir_node nadir_ceil(nadir_graph *graph, nadir_node x);
+
+/** y = the whole number nearest to x, of two equally near the even one. Gradient: 0. */
+NADIR_API nadir_node nadir_round(nadir_graph *graph, nadir_node x);
+
+/** y = x without its fraction. Gradient: 0. */
+NADIR_API nadir_node nadir_trunc(nadir_graph *graph, nadir_node x);
+
+/* Activations: NaN stays NaN. */
+
+/** y = max(x, 0). Gradient: dx = gy for x > 0, 0 for x <= 0. */
+NADIR_API nadir_node nadir_relu(nadir_graph *graph, nadir_node x);
+
+/** y = min(max(x, 0), 6). Gradient: dx = gy for 0 < x < 6, else 0. */
+NADIR_API nadir_node nadir_relu6(nadir_graph *graph, nadir_node x);
+
+/** y = x for x > 0, else slope * x. Option: `negative_slope` (0.01). Gradient: dx = gy for x > 0, else slope * gy. */
+NADIR_API nadir_node nadir_leaky_relu(nadir_graph *graph, nadir_node x, const char *options);
+
+/** y = x / (1 + |x|). Gradient: dx = gy / (1 + |x|)². */
+NADIR_API nadir_node nadir_softsign(nadir_graph *graph, nadir_node x);
+
+/** y = min(max(x + 3, 0), 6) / 6. Gradient: dx = gy / 6 for -3 < x < 3, else 0. */
+NADIR_API nadir_node nadir_hard_sigmoid(nadir_graph *graph, nadir_node x);
+
+/** y = x * min(max(x + 3, 0), 6) / 6. Gradient: dx = 0 for x < -3, gy * (x / 3 + 1/2) up to 3, gy beyond. */
+NADIR_API nadir_node nadir_hard_swish(nadir_graph *graph, nadir_node x);
+
+/*
+ * Masks have the dtype NADIR_U8, 1 for true and 0 for false; where one is read, anything but 0 is true. They have no
+ * gradient. A comparison with NaN is false, but for `ne`.
+ */
+
+/** y = whether x is NaN. */
+NADIR_API nadir_node nadir_is_nan(nadir_graph *graph, nadir_node x);
+
+/** y = whether x is neither NaN nor infinite. */
+NADIR_API nadir_node nadir_is_finite(nadir_graph *graph, nadir_node x);
+
+/** y = whether a = b, for two of any one dtype, broadcasting. */
+NADIR_API nadir_node nadir_eq(nadir_graph *graph, nadir_node a, nadir_node b);
+
+/** y = whether a and b differ, for two of any one dtype, broadcasting. */
+NADIR_API nadir_node nadir_ne(nadir_graph *graph, nadir_node a, nadir_node b);
+
+/** y = whether a < b, for two of any one dtype, broadcasting. */
+NADIR_API nadir_node nadir_lt(nadir_graph *graph, nadir_node a, nadir_node b);
+
+/** y = whether a <= b, for two of any one dtype, broadcasting. */
+NADIR_API nadir_node nadir_le(nadir_graph *graph, nadir_node a, nadir_node b);
+
+/** y = whether a > b, for two of any one dtype, broadcasting. */
+NADIR_API nadir_node nadir_gt(nadir_graph *graph, nadir_node a, nadir_node b);
+
+/** y = whether a >= b, for two of any one dtype, broadcasting. */
+NADIR_API nadir_node nadir_ge(nadir_graph *graph, nadir_node a, nadir_node b);
+
+/** y = whether both masks are true, broadcasting. */
+NADIR_API nadir_node nadir_logical_and(nadir_graph *graph, nadir_node a, nadir_node b);
+
+/** y = whether one of the masks, or both, are true, broadcasting. */
+NADIR_API nadir_node nadir_logical_or(nadir_graph *graph, nadir_node a, nadir_node b);
+
+/** y = whether one of the masks is true and the other is not, broadcasting. */
+NADIR_API nadir_node nadir_logical_xor(nadir_graph *graph, nadir_node a, nadir_node b);
+
+/** y = whether the mask is false. */
+NADIR_API nadir_node nadir_logical_not(nadir_graph *graph, nadir_node x);
+
+/**
+ * y = a where `mask` is true, else b; all three are broadcast, a and b are of any one dtype. Gradients: da = gy where the
+ * mask is true, else 0; db the other way round: what was not chosen gets 0, were gy or it NaN.
+ */
+NADIR_API nadir_node nadir_where(nadir_graph *graph, nadir_node mask, nadir_node a, nadir_node b);
+
+/**
+ * x in another dtype. To a smaller float: rounded to nearest; from a float to an integer: towards 0, to the nearest that there
+ * is, 0 for NaN; to a smaller integer: its lower bits; to a mask: whether it is not 0; from a mask: 1 or 0.
+ * Gradient: between floats, gy in x's dtype; else 0.
+ */
+NADIR_API nadir_node nadir_cast(nadir_graph *graph, nadir_node x, nadir_dtype dtype);
+
+/** y = x. Gradient: 0, so that what x was computed from is held fixed. */
+NADIR_API nadir_node nadir_stop_gradient(nadir_graph *graph, nadir_node x);
 
 /**
  * The matrix product y = op(a) · op(b): y[i, j] = sum over k of op(a)[i, k] * op(b)[k, j], in ascending order of k.
@@ -448,7 +567,7 @@ NADIR_API nadir_status nadir_params_flat_set(nadir_graph *graph, nadir_dtype dty
  *
  * Returns NULL on failure, with the reason in `nadir_graph_status`: the graph's first build error; NADIR_E_ARGUMENT for a
  * bad node, count or option, no loss and no outputs, or a loss that depends on no parameter; NADIR_E_SHAPE for a loss
- * that is no scalar, or a max_batch below 1; NADIR_E_NO_MEMORY.
+ * that is no scalar, or a max_batch below 1; NADIR_E_DTYPE for a loss that is no float; NADIR_E_NO_MEMORY.
  */
 NADIR_API nadir_session *nadir_session_new(nadir_graph *graph, nadir_node loss, const nadir_node *outputs,
                                            int32_t output_count, int64_t max_batch, const char *options);

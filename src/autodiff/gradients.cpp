@@ -4,6 +4,7 @@
 #include <memory_resource>
 #include <vector>
 
+#include "ops/elementwise.h"
 #include "ops/shaping.h"
 
 namespace nadir {
@@ -45,6 +46,8 @@ Expr upstream_of(Expr y, Expr upstream) {
 
 void gradients(Expr y, Expr upstream, std::span<const NodeIndex> xs, std::span<NodeIndex> out) {
   Graph& graph = y.graph();
+  check_float(y, "y");
+  for (const NodeIndex x : xs) check_float(Expr(graph, x), "an x,");
   const Graph::Folding folding(graph);
   const Flags depends = depending_on(xs, y);
   std::pmr::vector<NodeIndex> gradient(y.index() + 1, kNoNode, &graph.host());

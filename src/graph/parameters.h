@@ -69,7 +69,7 @@ class Parameters {
 
   std::pmr::memory_resource& resource_;
   std::pmr::vector<Parameter> list_;
-  std::array<Block, kDTypeCount> blocks_;
+  std::array<Block, kFloatCount> blocks_;
   std::uint64_t version_ = 0;
 };
 

@@ -13,7 +13,7 @@ struct LaneArguments {
   const void* in[3];
   std::int64_t count;
   std::uint32_t splat;
-  double number;  // of a SCALED operation
+  double numbers[2];  // of a SCALED operation
 };
 
 // out[o, i] = (sum over l of in[o, l, i]) / divisor, added to out if `accumulate`; `in` is dense [outer, length, inner].

@@ -7,7 +7,18 @@ enum class LaneId : int {
 #define UNARY(name) name,
 #define SCALED(name) name,
 #define BINARY(name) name,
+#define TEST(name) name,
+#define COMPARE(name) name,
+#define LOGICAL(name) name,
 #include "ops/registry.def"
+  logical_not,
+  where,
+  // One a result, by the dtype that is cast from.
+  cast_f32,
+  cast_f64,
+  cast_i32,
+  cast_i64,
+  cast_u8,
   copy,  // of the planner, not of the graph
 };
 

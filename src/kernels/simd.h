@@ -97,6 +97,119 @@ V multiply_add(V a, V b, V c) {
 
 #endif
 
+// a > b ? x : y and so on, by element; a comparison with NaN is false.
+template <class T>
+T choose_equal(T a, T b, T x, T y) {
+  return a == b ? x : y;
+}
+template <class T>
+T choose_greater(T a, T b, T x, T y) {
+  return a > b ? x : y;
+}
+template <class T>
+T choose_less(T a, T b, T x, T y) {
+  return a < b ? x : y;
+}
+// Rounding by the mode of the processor for round, which is to nearest, ties to even.
+inline float absolute(float x) { return __builtin_fabsf(x); }
+inline double absolute(double x) { return __builtin_fabs(x); }
+inline float square_root(float x) { return __builtin_sqrtf(x); }
+inline double square_root(double x) { return __builtin_sqrt(x); }
+inline float round_down(float x) { return __builtin_floorf(x); }
+inline double round_down(double x) { return __builtin_floor(x); }
+inline float round_up(float x) { return __builtin_ceilf(x); }
+inline double round_up(double x) { return __builtin_ceil(x); }
+inline float round_to_zero(float x) { return __builtin_truncf(x); }
+inline double round_to_zero(double x) { return __builtin_trunc(x); }
+inline float round_to_even(float x) { return __builtin_nearbyintf(x); }
+inline double round_to_even(double x) { return __builtin_nearbyint(x); }
+
+#if defined(NADIR_SCALAR_KERNELS)
+
+template <class T>
+Pack<T> choose_equal(Pack<T> a, Pack<T> b, Pack<T> x, Pack<T> y) {
+  return a.value == b.value ? x : y;
+}
+template <class T>
+Pack<T> choose_greater(Pack<T> a, Pack<T> b, Pack<T> x, Pack<T> y) {
+  return a.value > b.value ? x : y;
+}
+template <class T>
+Pack<T> choose_less(Pack<T> a, Pack<T> b, Pack<T> x, Pack<T> y) {
+  return a.value < b.value ? x : y;
+}
+template <class T>
+Pack<T> absolute(Pack<T> x) {
+  return {absolute(x.value)};
+}
+template <class T>
+Pack<T> square_root(Pack<T> x) {
+  return {square_root(x.value)};
+}
+template <class T>
+Pack<T> round_down(Pack<T> x) {
+  return {round_down(x.value)};
+}
+template <class T>
+Pack<T> round_up(Pack<T> x) {
+  return {round_up(x.value)};
+}
+template <class T>
+Pack<T> round_to_zero(Pack<T> x) {
+  return {round_to_zero(x.value)};
+}
+template <class T>
+Pack<T> round_to_even(Pack<T> x) {
+  return {round_to_even(x.value)};
+}
+
+#else
+
+template <class T>
+Pack<T> choose_equal(Pack<T> a, Pack<T> b, Pack<T> x, Pack<T> y) {
+  return {xsimd::select(a.value == b.value, x.value, y.value)};
+}
+template <class T>
+Pack<T> choose_greater(Pack<T> a, Pack<T> b, Pack<T> x, Pack<T> y) {
+  return {xsimd::select(a.value > b.value, x.value, y.value)};
+}
+template <class T>
+Pack<T> choose_less(Pack<T> a, Pack<T> b, Pack<T> x, Pack<T> y) {
+  return {xsimd::select(a.value < b.value, x.value, y.value)};
+}
+template <class T>
+Pack<T> absolute(Pack<T> x) {
+  return {xsimd::abs(x.value)};
+}
+template <class T>
+Pack<T> square_root(Pack<T> x) {
+  return {xsimd::sqrt(x.value)};
+}
+// A rounded number has the sign of the number, also when it is 0, where xsimd 8.1 has lost it on SSE2.
+template <class T>
+Pack<T> with_sign_of(Pack<T> x, Pack<T> rounded) {
+  const typename Pack<T>::Batch sign(T(-0.0));
+  return {xsimd::abs(rounded.value) | (x.value & sign)};
+}
+template <class T>
+Pack<T> round_down(Pack<T> x) {
+  return with_sign_of(x, {xsimd::floor(x.value)});
+}
+template <class T>
+Pack<T> round_up(Pack<T> x) {
+  return with_sign_of(x, {xsimd::ceil(x.value)});
+}
+template <class T>
+Pack<T> round_to_zero(Pack<T> x) {
+  return with_sign_of(x, {xsimd::trunc(x.value)});
+}
+template <class T>
+Pack<T> round_to_even(Pack<T> x) {
+  return with_sign_of(x, {xsimd::nearbyint(x.value)});
+}
+
+#endif
+
 // One interface for a vector and for a single number, so that the ends of arrays run the same code.
 template <class V>
 struct Width;

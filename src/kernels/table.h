@@ -11,15 +11,16 @@ namespace nadir {
 
 struct KernelTable {
   const char* isa;
+  // By the dtype of the last operand; null where there is none.
   Kernel lanes[kLaneCount][kDTypeCount];
-  Kernel sum[kDTypeCount];
-  Kernel matmul[kDTypeCount];
+  Kernel sum[kFloatCount];
+  Kernel matmul[kFloatCount];
   // The same bits as matmul, faster where a few products are all there is, or one element (which is small too).
-  Kernel small_matmul[kDTypeCount];
-  Kernel dot[kDTypeCount];
-  Kernel sgd[kDTypeCount];
+  Kernel small_matmul[kFloatCount];
+  Kernel dot[kFloatCount];
+  Kernel sgd[kFloatCount];
   // Whether no element is NaN or infinite.
-  bool (*all_finite[kDTypeCount])(const void* values, std::int64_t count) noexcept;
+  bool (*all_finite[kFloatCount])(const void* values, std::int64_t count) noexcept;
 };
 
 // The best set that this processor has, or the one that the environment variable NADIR_ISA names, if it has that.

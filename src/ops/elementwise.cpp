@@ -4,14 +4,42 @@
 
 namespace nadir {
 
-Expr unary(OpId id, Expr x) {
-  const NodeIndex inputs[] = {x.index()};
+namespace {
+
+Expr node_of(OpId id, std::initializer_list<Expr> operands, DType dtype, const Shape& shape,
+             const Attributes& attributes = {}) {
+  std::array<NodeIndex, 3> inputs{};
+  std::size_t count = 0;
+  for (const Expr& operand : operands) inputs[count++] = broadcast_to(operand, shape).index();
+  Graph& graph = operands.begin()->graph();
   Node node;
   node.op = &op(id);
-  node.dtype = x.dtype();
-  node.shape = x.shape();
-  node.inputs = inputs;
-  return {x.graph(), x.graph().add(node, nullptr)};
+  node.dtype = dtype;
+  node.shape = shape;
+  node.inputs = std::span(inputs).first(count);
+  node.attributes = attributes;
+  return {graph, graph.add(node, nullptr)};
+}
+
+Shape common_shape(Expr a, Expr b) {
+  const auto shape = broadcast(a.shape(), b.shape());
+  if (!shape) fail(Status::kShape, "a ", a, ", b ", b, "; wants shapes that broadcast");
+  if (!size_fits(*shape, size_of(a.dtype()))) {
+    fail(Status::kShape, "a ", a, ", b ", b, ": the result ", *shape, " has more than 2^63 - 1 bytes");
+  }
+  return *shape;
+}
+
+void check_mask(Expr x, const char* role) {
+  if (x.dtype() == DType::kU8) return;
+  fail(Status::kDType, role, " \"", x.node().name(), "\" is ", name_of(x.dtype()), "; wants a mask, u8");
+}
+
+}  // namespace
+
+void check_float(Expr x, const char* role) {
+  if (is_float(x.dtype())) return;
+  fail(Status::kDType, role, " \"", x.node().name(), "\" is ", name_of(x.dtype()), "; wants f32 or f64");
 }
 
 void check_same_dtype(Expr a, Expr b) {
@@ -20,54 +48,72 @@ void check_same_dtype(Expr a, Expr b) {
        name_of(b.dtype()), "; wants one dtype");
 }
 
+Expr unary(OpId id, Expr x) {
+  check_float(x, "x");
+  return node_of(id, {x}, x.dtype(), x.shape());
+}
+
+Expr test(OpId id, Expr x) {
+  check_float(x, "x");
+  return node_of(id, {x}, DType::kU8, x.shape());
+}
+
 Expr binary(OpId id, Expr a, Expr b) {
   check_same_dtype(a, b);
-  const auto shape = broadcast(a.shape(), b.shape());
-  if (!shape) fail(Status::kShape, "a ", a, ", b ", b, "; wants shapes that broadcast");
+  check_float(a, "a");
+  return node_of(id, {a, b}, a.dtype(), common_shape(a, b));
+}
+
+Expr compare(OpId id, Expr a, Expr b) {
+  check_same_dtype(a, b);
+  return node_of(id, {a, b}, DType::kU8, common_shape(a, b));
+}
+
+Expr logical(OpId id, Expr a, Expr b) {
+  check_mask(a, "a");
+  check_mask(b, "b");
+  return node_of(id, {a, b}, DType::kU8, common_shape(a, b));
+}
+
+Expr scaled(OpId id, Expr x, Numbers numbers) {
+  check_float(x, "x");
+  return node_of(id, {x}, x.dtype(), x.shape(), Attributes(numbers));
+}
+
+void describe_numbers(Text& text, const Node& node) {
+  const auto numbers = node.attributes.as<Numbers>();
+  text << ", " << numbers[0];
+  if (id_of(node) == OpId::clamp) text << ", " << numbers[1];
+}
+
+Expr logical_not(Expr x) {
+  check_mask(x, "x");
+  return node_of(OpId::logical_not, {x}, DType::kU8, x.shape());
+}
+
+Expr where(Expr mask, Expr a, Expr b) {
+  check_mask(mask, "mask");
+  check_same_dtype(a, b);
+  const Shape values = common_shape(a, b);
+  const auto shape = broadcast(mask.shape(), values);
+  if (!shape) fail(Status::kShape, "mask ", mask, ", a ", a, ", b ", b, "; wants shapes that broadcast");
   if (!size_fits(*shape, size_of(a.dtype()))) {
-    fail(Status::kShape, "a ", a, ", b ", b, ": the result ", *shape, " has more than 2^63 - 1 bytes");
+    fail(Status::kShape, "mask ", mask, ", a ", a, ", b ", b, ": the result has more than 2^63 - 1 bytes");
   }
-  const NodeIndex inputs[] = {broadcast_to(a, *shape).index(), broadcast_to(b, *shape).index()};
-  Node node;
-  node.op = &op(id);
-  node.dtype = a.dtype();
-  node.shape = *shape;
-  node.inputs = inputs;
-  return {a.graph(), a.graph().add(node, nullptr)};
+  return node_of(OpId::where, {mask, a, b}, a.dtype(), *shape);
 }
 
-Expr scale(Expr x, double factor) {
-  const NodeIndex inputs[] = {x.index()};
-  Node node;
-  node.op = &op(OpId::scale);
-  node.dtype = x.dtype();
-  node.shape = x.shape();
-  node.inputs = inputs;
-  node.attributes = Attributes(ScaleAttributes{factor});
-  return {x.graph(), x.graph().add(node, nullptr)};
+Expr cast(Expr x, DType dtype) {
+  if (x.dtype() == dtype) return x;
+  return node_of(OpId::cast, {x}, dtype, x.shape());
 }
 
-void describe_scale(Text& text, const Node& node) { text << ", " << node.attributes.as<ScaleAttributes>().factor; }
+Expr stop_gradient(Expr x) { return node_of(OpId::stop_gradient, {x}, x.dtype(), x.shape()); }
 
-// d(-x)/dx = -1
-Expr neg_gradient(const Backward& d, int) { return -d.gy; }
-
-// d(x²)/dx = 2x
-Expr square_gradient(const Backward& d, int) { return (2.0 * d.gy) * d.x(0); }
-
-// d(cx)/dx = c
-Expr scale_gradient(const Backward& d, int) { return d.y.node().attributes.as<ScaleAttributes>().factor * d.gy; }
-
-// d(a + b)/da = d(a + b)/db = 1
-Expr add_gradient(const Backward& d, int) { return d.gy; }
-
-// d(a - b)/da = 1, d(a - b)/db = -1
-Expr sub_gradient(const Backward& d, int operand) { return operand == 0 ? d.gy : -d.gy; }
-
-// d(ab)/da = b, d(ab)/db = a
-Expr mul_gradient(const Backward& d, int operand) { return d.gy * d.x(1 - operand); }
-
-// d(a/b)/da = 1/b, d(a/b)/db = -(a/b)/b
-Expr div_gradient(const Backward& d, int operand) { return operand == 0 ? d.gy / d.x(1) : -(d.gy * d.y / d.x(1)); }
+// What these do stands in their result's dtype, or in their name.
+void describe_logical_not(Text&, const Node&) {}
+void describe_where(Text&, const Node&) {}
+void describe_cast(Text&, const Node&) {}
+void describe_stop_gradient(Text&, const Node&) {}
 
 }  // namespace nadir

@@ -25,15 +25,17 @@ std::optional<double> same_everywhere(Expr x) {
   return scalar_value(source.node());
 }
 
-Expr filled(Expr like, double value) { return broadcast_to(scalar(like.graph(), like.dtype(), value), like.shape()); }
-
 }  // namespace
+
+Expr filled_like(Expr like, double value) {
+  return broadcast_to(scalar(like.graph(), like.dtype(), value), like.shape());
+}
 
 Expr operator+(Expr a, Expr b) { return add(a, b); }
 
 Expr operator*(double factor, Expr x) {
   if (factor == 1) return x;
-  if (const auto value = same_everywhere(x)) return filled(x, factor * *value);
+  if (const auto value = same_everywhere(x)) return filled_like(x, factor * *value);
   if (is(x, OpId::broadcast_to)) return broadcast_to(factor * x.input(0), x.shape());
   return scale(x, factor);
 }
@@ -48,7 +50,7 @@ Expr operator/(Expr a, Expr b) {
   const auto numerator = same_everywhere(a);
   const auto denominator = same_everywhere(b);
   if (denominator && *denominator == 1) return a;
-  if (numerator && denominator) return filled(a, *numerator / *denominator);
+  if (numerator && denominator) return filled_like(a, *numerator / *denominator);
   // Both may be a scalar repeated, as in the gradient of a mean over the batch.
   const Expr scalar_a = unrepeated(a);
   const Expr scalar_b = unrepeated(b);
@@ -59,7 +61,7 @@ Expr operator/(Expr a, Expr b) {
 }
 
 Expr operator-(Expr x) {
-  if (const auto value = same_everywhere(x)) return filled(x, -*value);
+  if (const auto value = same_everywhere(x)) return filled_like(x, -*value);
   if (is(x, OpId::broadcast_to)) return broadcast_to(-x.input(0), x.shape());
   return neg(x);
 }

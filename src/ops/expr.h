@@ -47,6 +47,9 @@ Expr operator/(Expr a, Expr b);
 Expr operator-(Expr x);
 Expr operator*(double factor, Expr x);
 
+// One value in the shape and dtype of another expression.
+Expr filled_like(Expr like, double value);
+
 // A constant scalar.
 Expr scalar(Graph& graph, DType dtype, double value);
 

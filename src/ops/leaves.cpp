@@ -33,8 +33,9 @@ void check_unsealed(const Graph& graph) {
   if (graph.is_sealed()) fail(Status::kState, "the graph has a session; its inputs and parameters are fixed");
 }
 
+// REQUIRES: a float dtype.
 void fill(std::byte* values, DType dtype, std::int64_t count, const Initializer& initializer, std::uint64_t key) {
-  visit(dtype, [&](auto zero) {
+  visit_float(dtype, [&](auto zero) {
     using T = decltype(zero);
     auto* elements = reinterpret_cast<T*>(values);
     const bool is_uniform = initializer.kind == Initializer::Kind::kUniform && initializer.low < initializer.high;
@@ -90,6 +91,7 @@ Initializer Initializer::parse(Options& options) {
 Expr param(Graph& graph, const char* name, DType dtype, const Shape& shape, const Initializer& initializer) {
   check_unsealed(graph);
   check_storage(name, dtype, shape, false);
+  if (!is_float(dtype)) fail(Status::kDType, "a parameter is ", name_of(dtype), "; wants f32 or f64");
   const Expr node = leaf(graph, OpId::param, name, dtype, shape);
   const Parameter& parameter = graph.parameters().add(node.index(), dtype, shape.count().factor);
   fill(graph.parameters().values(parameter), dtype, parameter.count, initializer,

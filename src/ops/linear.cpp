@@ -31,6 +31,7 @@ Expr linear(const char* name, Expr x, std::int64_t out_features, Options& option
   const bool has_bias = options.flag("bias", true);
   options.finish();
   Graph& graph = x.graph();
+  check_float(x, "x");
   if (name) graph.check_name(name);
   if (out_features < 1) fail(Status::kArgument, "out_features is ", out_features, "; wants at least 1");
   const Shape shape = x.shape();

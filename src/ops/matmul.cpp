@@ -6,6 +6,7 @@ namespace nadir {
 
 Expr matmul(Expr a, Expr b, bool transpose_a, bool transpose_b) {
   check_same_dtype(a, b);
+  check_float(a, "a");
   if (a.shape().rank() != 2 || b.shape().rank() != 2) fail(Status::kShape, "a ", a, ", b ", b, "; wants two matrices");
   const Dim a_inner = a.shape()[transpose_a ? 0 : 1];
   const Dim b_inner = b.shape()[transpose_b ? 1 : 0];

@@ -1,6 +1,6 @@
 #include "ops/reduction.h"
 
-#include "ops/registry.h"
+#include "ops/elementwise.h"
 #include "ops/shaping.h"
 
 namespace nadir {
@@ -20,6 +20,7 @@ Shape reduced_shape(const Shape& x, AxisSet axes, bool keepdim) {
 }
 
 Expr reduction(OpId id, Expr x, AxisSet axes, bool keepdim) {
+  check_float(x, "x");
   const NodeIndex inputs[] = {x.index()};
   Node node;
   node.op = &op(id);

@@ -13,8 +13,11 @@ constexpr Op kOps[] = {
 #define LEAF(name) {#name, static_cast<int>(OpId::name), -1, nullptr, describe_##name},
 #define UNARY(name) {#name, static_cast<int>(OpId::name), static_cast<int>(LaneId::name), name##_gradient, nullptr},
 #define SCALED(name) \
-  {#name, static_cast<int>(OpId::name), static_cast<int>(LaneId::name), name##_gradient, describe_##name},
+  {#name, static_cast<int>(OpId::name), static_cast<int>(LaneId::name), name##_gradient, describe_numbers},
 #define BINARY(name) {#name, static_cast<int>(OpId::name), static_cast<int>(LaneId::name), name##_gradient, nullptr},
+#define TEST(name) {#name, static_cast<int>(OpId::name), static_cast<int>(LaneId::name), nullptr, nullptr},
+#define COMPARE(name) {#name, static_cast<int>(OpId::name), static_cast<int>(LaneId::name), nullptr, nullptr},
+#define LOGICAL(name) {#name, static_cast<int>(OpId::name), static_cast<int>(LaneId::name), nullptr, nullptr},
 #define OTHER(name) {#name, static_cast<int>(OpId::name), -1, name##_gradient, describe_##name},
 #include "ops/registry.def"
 };

@@ -11,6 +11,9 @@ enum class OpId : int {
 #define UNARY(name) name,
 #define SCALED(name) name,
 #define BINARY(name) name,
+#define TEST(name) name,
+#define COMPARE(name) name,
+#define LOGICAL(name) name,
 #define OTHER(name) name,
 #include "ops/registry.def"
 };
@@ -28,6 +31,6 @@ inline OpId id_of(const Node& node) noexcept { return static_cast<OpId>(node.op-
 #include "ops/registry.def"
 void describe_constant(Text& text, const Node& node);
 void describe_extent(Text& text, const Node& node);
-void describe_scale(Text& text, const Node& node);
+void describe_numbers(Text& text, const Node& node);
 
 }  // namespace nadir

@@ -35,11 +35,20 @@ void lower_copy(Lowering& lowering, NodeIndex index, const View& from) {
   lowering.emit(step);
 }
 
+LaneId lane_of(const Node& node) noexcept {
+  switch (id_of(node)) {
+    case OpId::logical_not: return LaneId::logical_not;
+    case OpId::where: return LaneId::where;
+    case OpId::cast: return static_cast<LaneId>(static_cast<int>(LaneId::cast_f32) + index_of(node.dtype));
+    default: return static_cast<LaneId>(node.op->lane);
+  }
+}
+
 void lower_lane(Lowering& lowering, NodeIndex index) {
   const Node& node = lowering.graph()[index];
   Step step;
-  step.lane = static_cast<LaneId>(node.op->lane);
-  if (id_of(node) == OpId::scale) step.number = node.attributes.as<ScaleAttributes>().factor;
+  step.lane = lane_of(node);
+  step.numbers = node.attributes.as<Numbers>();
   for (std::size_t i = 0; i < node.inputs.size(); ++i) step.in[i] = lowering.operand(node, i);
   step.out = lowering.destination(index, false).view;
   lowering.emit(step);
@@ -173,6 +182,7 @@ void lower(Lowering& lowering, NodeIndex index) {
     case OpId::extent: return lower_extent(lowering, index);
     case OpId::broadcast_to: return lowering.set_view(index, lowering.operand(node, 0).broadcast_to(node.shape));
     case OpId::reshape: return lowering.set_view(index, lowering.reshaped(lowering.operand(node, 0), node.shape));
+    case OpId::stop_gradient: return lowering.set_view(index, lowering.operand(node, 0));
     case OpId::sum:
     case OpId::mean: return lower_reduction(lowering, index);
     case OpId::matmul: return lower_matmul(lowering, index, node, View{});

@@ -34,14 +34,14 @@ void run_line(const NestArguments& a, std::byte* const* start) noexcept {
   const std::int64_t strip = gathers ? kStrip : length;
   for (std::int64_t done = 0; done < length; done += strip) {
     line.lane.count = std::min(strip, length - done);
-    line.lane.out = start[0] + done * static_cast<std::int64_t>(nest.element_size);
+    line.lane.out = start[0] + done * static_cast<std::int64_t>(nest.element_sizes[0]);
     for (std::size_t operand = 1; operand <= kMostOperands; ++operand) {
       if (!a.lane.in[operand - 1]) continue;
-      const std::int64_t stride = nest.strides[operand][last] * static_cast<std::int64_t>(nest.element_size);
+      const std::int64_t stride = nest.strides[operand][last] * static_cast<std::int64_t>(nest.element_sizes[operand]);
       const std::byte* from = start[operand] + done * stride;
       line.lane.in[operand - 1] = from;
       if (nest.strides[operand][last] == 0 || nest.strides[operand][last] == 1) continue;
-      gather(strips[operand - 1], from, line.lane.count, stride, nest.element_size);
+      gather(strips[operand - 1], from, line.lane.count, stride, nest.element_sizes[operand]);
       line.lane.in[operand - 1] = strips[operand - 1];
     }
     a.kernel(line);
@@ -84,7 +84,7 @@ void run_nest(const Arguments& arguments) noexcept {
   const auto advance = [&](std::size_t axis, std::int64_t by) {
     for (std::size_t operand = 0; operand <= kMostOperands; ++operand) {
       if (start[operand])
-        start[operand] += by * nest.strides[operand][axis] * static_cast<std::int64_t>(nest.element_size);
+        start[operand] += by * nest.strides[operand][axis] * static_cast<std::int64_t>(nest.element_sizes[operand]);
     }
   };
 

@@ -16,7 +16,7 @@ inline constexpr int kMostOperands = 3;
 // Dimensions and strides as numbers, with neighbouring dimensions merged where memory allows. Operand 0 is the result.
 struct Nest {
   int rank = 0;
-  std::size_t element_size = 0;
+  std::array<std::size_t, kMostOperands + 1> element_sizes{};
   std::array<std::int64_t, kMaxRank> lengths{};
   std::array<std::array<std::int64_t, kMaxRank>, kMostOperands + 1> strides{};  // in elements
 

@@ -22,8 +22,8 @@ struct Step {
 
   Kind kind = Kind::kLane;
   LaneId lane = LaneId::copy;
-  bool accumulate = false;  // of kSum and kMatmul: add to what is there
-  double number = 0;        // of a SCALED operation
+  bool accumulate = false;          // of kSum and kMatmul: add to what is there
+  std::array<double, 2> numbers{};  // of a SCALED operation
   View out;
   std::array<View, 3> in;  // of kMatmul: a, b and, if not none, the bias
   Place scratch;           // of kMatmul

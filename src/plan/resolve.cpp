@@ -1,5 +1,7 @@
 #include "plan/resolve.h"
 
+#include <algorithm>
+
 namespace nadir {
 
 namespace {
@@ -8,15 +10,16 @@ namespace {
 constexpr std::int64_t kSmallProduct = 64;
 
 void store_number_f32(const Arguments& arguments) noexcept {
-  *static_cast<float*>(arguments.lane.out) = static_cast<float>(arguments.lane.number);
+  *static_cast<float*>(arguments.lane.out) = static_cast<float>(arguments.lane.numbers[0]);
 }
 void store_number_f64(const Arguments& arguments) noexcept {
-  *static_cast<double*>(arguments.lane.out) = arguments.lane.number;
+  *static_cast<double*>(arguments.lane.out) = arguments.lane.numbers[0];
 }
 
 Nest nest_of(const Step& step, std::int64_t batch) noexcept {
   Nest nest;
-  nest.element_size = size_of(step.out.dtype);
+  nest.element_sizes = {size_of(step.out.dtype), size_of(step.in[0].dtype), size_of(step.in[1].dtype),
+                        size_of(step.in[2].dtype)};
   for (int axis = 0; axis < step.out.shape.rank(); ++axis) {
     const auto at = static_cast<std::size_t>(axis);
     const auto stride = [&](const View& view) {
@@ -28,11 +31,18 @@ Nest nest_of(const Step& step, std::int64_t batch) noexcept {
   return nest;
 }
 
+// Lane functions are listed by the dtype of their last operand.
+int key_dtype(const Step& step) noexcept {
+  std::size_t last = 0;
+  while (last + 1 < step.in.size() && step.in[last + 1].place.region != Place::Region::kNone) ++last;
+  return index_of(step.in[last].dtype);
+}
+
 void resolve_lane(const Step& step, std::int64_t batch, const Memory& memory, Kernel kernel, Record& record,
                   Nest* storage) noexcept {
   LaneArguments lane{};
   lane.out = memory.address(step.out.place);
-  lane.number = step.number;
+  std::copy(step.numbers.begin(), step.numbers.end(), lane.numbers);
   for (std::size_t i = 0; i < step.in.size(); ++i) lane.in[i] = memory.address(step.in[i].place);
 
   const Nest nest = nest_of(step, batch);
@@ -66,7 +76,7 @@ void resolve_sum(const Step& step, std::int64_t batch, const Memory& memory, con
   const int dtype = index_of(step.out.dtype);
   if (is_copy(sum)) {
     record.kernel = kernels.lanes[static_cast<int>(LaneId::copy)][dtype];
-    record.arguments.lane = {sum.out, {sum.in}, sum.outer * sum.inner, 0, 0};
+    record.arguments.lane = {sum.out, {sum.in}, sum.outer * sum.inner, 0, {}};
   } else {
     record.kernel = kernels.sum[dtype];
     record.arguments.sum = sum;
@@ -124,17 +134,16 @@ bool may_nest(const Step& step) noexcept {
 
 void resolve(const Step& step, std::int64_t batch, const Memory& memory, const KernelTable& kernels, Record& record,
              Nest* nest) noexcept {
-  const int dtype = index_of(step.out.dtype);
   switch (step.kind) {
     case Step::Kind::kLane:
-      resolve_lane(step, batch, memory, kernels.lanes[static_cast<int>(step.lane)][dtype], record, nest);
+      resolve_lane(step, batch, memory, kernels.lanes[static_cast<int>(step.lane)][key_dtype(step)], record, nest);
       return;
     case Step::Kind::kSum: resolve_sum(step, batch, memory, kernels, record); return;
     case Step::Kind::kMatmul: resolve_matmul(step, batch, memory, kernels, record); return;
     case Step::Kind::kExtent:
       record.arguments.lane = {};
       record.arguments.lane.out = memory.address(step.out.place);
-      record.arguments.lane.number = static_cast<double>(step.length.at(batch));
+      record.arguments.lane.numbers[0] = static_cast<double>(step.length.at(batch));
       record.kernel = step.out.dtype == DType::kF32 ? store_number_f32 : store_number_f64;
       return;
   }

@@ -19,8 +19,8 @@ struct Record {
 // Where a session's regions lie.
 struct Memory {
   std::byte* arena = nullptr;
-  std::array<std::byte*, kDTypeCount> parameters{};
-  std::array<std::byte*, kDTypeCount> gradients{};
+  std::array<std::byte*, kFloatCount> parameters{};
+  std::array<std::byte*, kFloatCount> gradients{};
   const std::byte* const* inputs = nullptr;
 
   std::byte* address(const Place& place) const noexcept;

@@ -23,6 +23,10 @@ void check(const Graph& graph, const Wanted& wanted) {
   if (wanted.loss == kNoNode && wanted.outputs.empty())
     fail(Status::kArgument, "no loss and no outputs; wants one of them");
   if (wanted.max_batch < 1) fail(Status::kShape, "max_batch is ", wanted.max_batch, "; wants at least 1");
+  if (wanted.loss != kNoNode && !is_float(graph[wanted.loss].dtype)) {
+    fail(Status::kDType, "loss \"", graph[wanted.loss].name(), "\" is ", name_of(graph[wanted.loss].dtype),
+         "; wants f32 or f64");
+  }
   if (wanted.loss != kNoNode && !graph[wanted.loss].shape.is_scalar()) {
     fail(Status::kShape, "loss \"", graph[wanted.loss].name(), "\" is ", graph[wanted.loss].shape,
          "; wants a scalar []");
@@ -89,7 +93,7 @@ Session::Session(Graph& graph, std::size_t known_nodes, Plan plan, std::int64_t 
       slots_(&graph.host()),
       updates_(&graph.host()) {
   memory_.arena = arena_.data();
-  for (int i = 0; i < kDTypeCount; ++i) {
+  for (int i = 0; i < kFloatCount; ++i) {
     memory_.parameters[static_cast<std::size_t>(i)] = graph.parameters().block(dtype_at(i));
     memory_.gradients[static_cast<std::size_t>(i)] = gradients_[i].data();
   }

@@ -144,7 +144,7 @@ class Session {
   const Plan plan_;
   Program program_;
   Block arena_;
-  Block gradients_[kDTypeCount];
+  Block gradients_[kFloatCount];
   Memory memory_;
   std::pmr::vector<Input> inputs_;
   std::pmr::vector<const std::byte*> input_data_;

@@ -35,10 +35,16 @@ static void dtypes_have_their_sizes_and_names(void **state) {
   assert_int_equal(nadir_dtype_size(NADIR_F32), 4);
   assert_int_equal(nadir_dtype_size(NADIR_F64), 8);
   assert_int_equal(nadir_dtype_size(0), 0);
-  assert_int_equal(nadir_dtype_size(3), 0);
+  assert_int_equal(nadir_dtype_size(NADIR_I32), 4);
+  assert_int_equal(nadir_dtype_size(NADIR_I64), 8);
+  assert_int_equal(nadir_dtype_size(NADIR_U8), 1);
+  assert_int_equal(nadir_dtype_size(6), 0);
   assert_int_equal(nadir_dtype_size(-1), 0);
   assert_string_equal(nadir_dtype_name(NADIR_F32), "f32");
   assert_string_equal(nadir_dtype_name(NADIR_F64), "f64");
+  assert_string_equal(nadir_dtype_name(NADIR_I32), "i32");
+  assert_string_equal(nadir_dtype_name(NADIR_I64), "i64");
+  assert_string_equal(nadir_dtype_name(NADIR_U8), "u8");
   assert_string_equal(nadir_dtype_name(0), "none");
   assert_string_equal(nadir_dtype_name(-7), "none");
 }

@@ -2,6 +2,8 @@
 // IEEE 754 either way.
 #pragma once
 
+#include "kernels/simd.h"
+
 namespace nadir {
 namespace {
 namespace lanes {
@@ -29,8 +31,83 @@ struct square {
 
 struct scale {
   template <class V>
-  static V at(V x, V factor) {
+  static V at(V x, V factor, V) {
     return factor * x;
+  }
+};
+
+struct add_scalar {
+  template <class V>
+  static V at(V x, V number, V) {
+    return x + number;
+  }
+};
+
+// NaN stays NaN.
+struct clamp {
+  template <class V>
+  static V at(V x, V low, V high) {
+    const V raised = choose_less(x, low, low, x);
+    return choose_greater(raised, high, high, raised);
+  }
+};
+
+struct abs {
+  template <class V>
+  static V at(V x) {
+    return absolute(x);
+  }
+};
+
+// 0 for ±0 and for NaN, as in PyTorch.
+struct sign {
+  template <class V>
+  static V at(V x) {
+    const V zero = Width<V>::splat(0);
+    const V one = Width<V>::splat(1);
+    return choose_greater(x, zero, one, choose_less(x, zero, -one, zero));
+  }
+};
+
+struct sqrt {
+  template <class V>
+  static V at(V x) {
+    return square_root(x);
+  }
+};
+
+struct reciprocal {
+  template <class V>
+  static V at(V x) {
+    return Width<V>::splat(1) / x;
+  }
+};
+
+struct floor {
+  template <class V>
+  static V at(V x) {
+    return round_down(x);
+  }
+};
+
+struct ceil {
+  template <class V>
+  static V at(V x) {
+    return round_up(x);
+  }
+};
+
+struct round {
+  template <class V>
+  static V at(V x) {
+    return round_to_even(x);
+  }
+};
+
+struct trunc {
+  template <class V>
+  static V at(V x) {
+    return round_to_zero(x);
   }
 };
 
@@ -59,6 +136,21 @@ struct div {
   template <class V>
   static V at(V a, V b) {
     return a / b;
+  }
+};
+
+// NaN if either is: a comparison with NaN is false.
+struct maximum {
+  template <class V>
+  static V at(V a, V b) {
+    return choose_greater(a, b, a, choose_less(a, b, b, choose_equal(a, b, a, a + b)));
+  }
+};
+
+struct minimum {
+  template <class V>
+  static V at(V a, V b) {
+    return choose_less(a, b, a, choose_greater(a, b, b, choose_equal(a, b, a, a + b)));
   }
 };
 

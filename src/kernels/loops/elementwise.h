@@ -48,10 +48,12 @@ template <class Lane, class T>
 void scaled_kernel(const Arguments& arguments) noexcept {
   const LaneArguments& l = arguments.lane;
   T* out = static_cast<T*>(l.out);
-  const T number = static_cast<T>(l.number);
+  const T first = static_cast<T>(l.numbers[0]);
+  const T second = static_cast<T>(l.numbers[1]);
   const auto run = [&](auto x) {
-    for_each_pack(out, l.count,
-                  [=]<class V>(V*, std::int64_t i) { return Lane::at(x.template at<V>(i), Width<V>::splat(number)); });
+    for_each_pack(out, l.count, [=]<class V>(V*, std::int64_t i) {
+      return Lane::at(x.template at<V>(i), Width<V>::splat(first), Width<V>::splat(second));
+    });
   };
   const T* in = static_cast<const T*>(l.in[0]);
   if (l.splat & 1u) {

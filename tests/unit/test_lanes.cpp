@@ -1,0 +1,272 @@
+// The elementwise kernels of every instruction set that this processor has, against references written with xtensor and in plain
+// C++, bit by bit: over all lengths around a vector's width, misaligned by each element, with extreme values.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include <xtensor/xadapt.hpp>
+#include <xtensor/xarray.hpp>
+#include <xtensor/xbuilder.hpp>
+#include <xtensor/xmath.hpp>
+
+#include "kernel_support.h"
+
+namespace {
+
+// --------------------------------------------------------------------------------------------------- elementwise
+
+// f applied to each element, by the scalar mathematics of the C++ library.
+template <class T, class F>
+xt::xarray<T> mapped(xt::xarray<T> x, F f) {
+  std::transform(x.begin(), x.end(), x.begin(), f);
+  return x;
+}
+
+template <class T>
+xt::xarray<T> reference(LaneId lane, const xt::xarray<T>& a, const xt::xarray<T>& b, T low, T high) {
+  const xt::xarray<T> relu6_of_shifted = mapped(xt::xarray<T>(a + T(3)), [](T x) {
+    return x < 0 ? T(0) : x > 6 ? T(6) : x;
+  });
+  switch (lane) {
+    case LaneId::neg: return -a;
+    case LaneId::abs: return mapped(a, [](T x) { return std::fabs(x); });
+    case LaneId::sign: return mapped(a, [](T x) { return static_cast<T>((x > 0) - (x < 0)); });
+    case LaneId::square: return a * a;
+    case LaneId::sqrt: return mapped(a, [](T x) { return std::sqrt(x); });
+    case LaneId::reciprocal: return T(1) / a;
+    case LaneId::floor: return mapped(a, [](T x) { return std::floor(x); });
+    case LaneId::ceil: return mapped(a, [](T x) { return std::ceil(x); });
+    case LaneId::round: return mapped(a, [](T x) { return std::nearbyint(x); });
+    case LaneId::trunc: return mapped(a, [](T x) { return std::trunc(x); });
+    case LaneId::relu: return mapped(a, [](T x) { return x < 0 ? T(0) : x; });
+    case LaneId::relu6: return mapped(a, [](T x) { return x < 0 ? T(0) : x > 6 ? T(6) : x; });
+    case LaneId::softsign: return mapped(a, [](T x) { return x / (1 + std::fabs(x)); });
+    case LaneId::hard_sigmoid: return relu6_of_shifted / T(6);
+    case LaneId::hard_swish: return a * relu6_of_shifted / T(6);
+    case LaneId::scale: return low * a;
+    case LaneId::add_scalar: return a + low;
+    case LaneId::leaky_relu: return mapped(a, [low](T x) { return x > 0 ? x : low * x; });
+    case LaneId::clamp: return mapped(a, [low, high](T x) { return x < low ? low : x > high ? high : x; });
+    case LaneId::add: return a + b;
+    case LaneId::sub: return a - b;
+    case LaneId::mul: return a * b;
+    case LaneId::div: return a / b;
+    case LaneId::maximum: return xt::where(a > b, a, xt::where(b > a, b, xt::where(xt::equal(a, b), a, a + b)));
+    case LaneId::minimum: return xt::where(a < b, a, xt::where(b < a, b, xt::where(xt::equal(a, b), a, a + b)));
+    case LaneId::copy: return a;
+    default: break;
+  }
+  fail_msg("a lane function without a reference");
+  return a;
+}
+
+// Whether a lane function makes floats of floats.
+bool is_of_floats(int lane) {
+  switch (static_cast<LaneId>(lane)) {
+#define UNARY(name) case LaneId::name:
+#define SCALED(name) case LaneId::name:
+#define BINARY(name) case LaneId::name:
+#include "ops/registry.def"
+    case LaneId::copy: return true;
+    default: return false;
+  }
+}
+
+template <class T>
+xt::xarray<T> operand(const std::vector<T>& values, std::size_t count, bool splat) {
+  xt::xarray<T> result = xt::empty<T>({count});
+  for (std::size_t i = 0; i < count; ++i) result(i) = splat ? values[0] : values[i];
+  return result;
+}
+
+template <class T>
+void check_lane(const KernelTable& table, int lane, std::size_t count, std::size_t shift, unsigned splat) {
+  const auto a = samples<T>(count + 1, 1 + static_cast<unsigned>(count));
+  const auto b = samples<T>(count + 1, 99 + static_cast<unsigned>(count));
+  Guarded<T> left(count + 1, shift), right(count + 1, shift), out(count, shift);
+  left.fill(a.data());
+  right.fill(b.data());
+  Arguments arguments{};
+  arguments.lane = {out.data(), {left.data(), right.data()}, static_cast<std::int64_t>(count), splat, {0.3, 1.7}};
+  table.lanes[lane][dtype_index<T>()](arguments);
+
+  assert_true(out.guards_hold());
+  if (count == 0) return;
+  const auto wanted = reference<T>(static_cast<LaneId>(lane), operand(a, count, splat & 1u),
+                                   operand(b, count, splat & 2u), static_cast<T>(0.3), static_cast<T>(1.7));
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!same_bits(out.data()[i], wanted(i))) fail_msg("%s lane %d length %zu element %zu", table.isa, lane, count, i);
+  }
+  assert_true(out.guards_hold());
+}
+
+void lanes_equal_the_reference_at_every_length_and_alignment(void**) {
+  for (const KernelTable* table : tables()) {
+    for (int lane = 0; lane < kLaneCount; ++lane) {
+      if (!is_of_floats(lane)) continue;
+      for (std::size_t count = 0; count <= kLongest; ++count) {
+        for (unsigned splat = 0; splat < 4; ++splat) {
+          check_lane<float>(*table, lane, count, count % kWidest, splat);
+          check_lane<double>(*table, lane, count, count % kWidest, splat);
+        }
+      }
+      for (std::size_t shift = 0; shift < kWidest; ++shift) {
+        check_lane<float>(*table, lane, kLongest, shift, 0);
+        check_lane<double>(*table, lane, kLongest, shift, 0);
+      }
+    }
+  }
+}
+
+// ---------------------------------------------------------------------------------------------- masks and casts
+
+// Samples of any type: a few values often, so that equals meet.
+template <class T>
+std::vector<T> any_samples(std::size_t count, unsigned seed) {
+  if constexpr (std::is_floating_point_v<T>) return samples<T>(count, seed);
+  std::mt19937_64 engine(seed);
+  std::vector<T> values(count);
+  for (T& value : values) value = engine() % 2 == 0 ? static_cast<T>(engine() % 3) : static_cast<T>(engine());
+  return values;
+}
+
+template <class T>
+Kernel lane_of(const KernelTable& table, LaneId lane) {
+  const DType dtype = std::is_same_v<T, float>          ? DType::kF32
+                      : std::is_same_v<T, double>       ? DType::kF64
+                      : std::is_same_v<T, std::int32_t> ? DType::kI32
+                      : std::is_same_v<T, std::int64_t> ? DType::kI64
+                                                        : DType::kU8;
+  const Kernel kernel = table.lanes[static_cast<int>(lane)][index_of(dtype)];
+  assert_non_null(kernel);
+  return kernel;
+}
+
+// Runs a lane function on every length and splat and compares with f of the elements.
+template <class Out, class A, class B, class C, class F>
+void check_mixed(Kernel kernel, F f) {
+  for (std::size_t count = 0; count <= kLongest; ++count) {
+    for (unsigned splat = 0; splat < 8; ++splat) {
+      const auto a = any_samples<A>(count + 1, 11);
+      const auto b = any_samples<B>(count + 1, 12);
+      const auto c = any_samples<C>(count + 1, 13);
+      Guarded<Out> out(count, count % kWidest);
+      Arguments arguments{};
+      arguments.lane = {out.data(), {a.data(), b.data(), c.data()}, static_cast<std::int64_t>(count), splat, {0, 0}};
+      kernel(arguments);
+      for (std::size_t i = 0; i < count; ++i) {
+        const Out wanted = f(a[splat & 1u ? 0 : i], b[splat & 2u ? 0 : i], c[splat & 4u ? 0 : i]);
+        assert_true(std::memcmp(&wanted, out.data() + i, sizeof wanted) == 0 ||
+                    (wanted != wanted && out.data()[i] != out.data()[i]));
+      }
+      assert_true(out.guards_hold());
+    }
+  }
+}
+
+template <class T>
+void check_comparisons(const KernelTable& table) {
+  using Mask = std::uint8_t;
+  const auto check = [&](LaneId lane, auto f) {
+    check_mixed<Mask, T, T, Mask>(lane_of<T>(table, lane), [f](T a, T b, Mask) { return static_cast<Mask>(f(a, b)); });
+  };
+  check(LaneId::eq, [](T a, T b) { return a == b; });
+  check(LaneId::ne, [](T a, T b) { return a != b; });
+  check(LaneId::lt, [](T a, T b) { return a < b; });
+  check(LaneId::le, [](T a, T b) { return a <= b; });
+  check(LaneId::gt, [](T a, T b) { return a > b; });
+  check(LaneId::ge, [](T a, T b) { return a >= b; });
+  check_mixed<T, Mask, T, T>(lane_of<T>(table, LaneId::where), [](Mask m, T a, T b) { return m != 0 ? a : b; });
+}
+
+void comparisons_and_choices_equal_the_language(void**) {
+  for (const KernelTable* table : tables()) {
+    check_comparisons<float>(*table);
+    check_comparisons<double>(*table);
+    check_comparisons<std::int32_t>(*table);
+    check_comparisons<std::int64_t>(*table);
+    check_comparisons<std::uint8_t>(*table);
+  }
+}
+
+template <class T>
+void check_tests(const KernelTable& table) {
+  using Mask = std::uint8_t;
+  check_mixed<Mask, T, T, T>(lane_of<T>(table, LaneId::is_nan),
+                             [](T x, T, T) { return static_cast<Mask>(std::isnan(x)); });
+  check_mixed<Mask, T, T, T>(lane_of<T>(table, LaneId::is_finite),
+                             [](T x, T, T) { return static_cast<Mask>(std::isfinite(x)); });
+}
+
+void tests_and_logic_equal_the_language(void**) {
+  using Mask = std::uint8_t;
+  for (const KernelTable* table : tables()) {
+    check_tests<float>(*table);
+    check_tests<double>(*table);
+    const auto check = [&](LaneId lane, auto f) {
+      check_mixed<Mask, Mask, Mask, Mask>(lane_of<Mask>(*table, lane),
+                                          [f](Mask a, Mask b, Mask) { return static_cast<Mask>(f(a != 0, b != 0)); });
+    };
+    check(LaneId::logical_and, [](bool a, bool b) { return a && b; });
+    check(LaneId::logical_or, [](bool a, bool b) { return a || b; });
+    check(LaneId::logical_xor, [](bool a, bool b) { return a != b; });
+    check(LaneId::logical_not, [](bool a, bool) { return !a; });
+  }
+}
+
+template <class To, class From>
+To cast_reference(From x) {
+  if constexpr (sizeof(To) == 1) return x != 0;
+  if constexpr (sizeof(From) == 1) return static_cast<To>(x != 0);
+  if constexpr (std::is_floating_point_v<From> && !std::is_floating_point_v<To>) {
+    using limits = std::numeric_limits<To>;
+    if (std::isnan(x)) return 0;
+    const long double whole = std::trunc(static_cast<long double>(x));  // holds 64 bits
+    if (whole > static_cast<long double>(limits::max())) return limits::max();
+    if (whole < static_cast<long double>(limits::min())) return limits::min();
+    return static_cast<To>(whole);
+  } else {
+    return static_cast<To>(x);
+  }
+}
+
+template <class To, class From>
+void check_cast(const KernelTable& table, LaneId lane) {
+  if constexpr (!std::is_same_v<To, From>) {
+    check_mixed<To, From, From, From>(lane_of<From>(table, lane),
+                                      [](From x, From, From) { return cast_reference<To>(x); });
+  }
+}
+
+template <class From>
+void check_casts_from(const KernelTable& table) {
+  check_cast<float, From>(table, LaneId::cast_f32);
+  check_cast<double, From>(table, LaneId::cast_f64);
+  check_cast<std::int32_t, From>(table, LaneId::cast_i32);
+  check_cast<std::int64_t, From>(table, LaneId::cast_i64);
+  check_cast<std::uint8_t, From>(table, LaneId::cast_u8);
+}
+
+void casts_saturate_and_masks_are_0_or_1(void**) {
+  for (const KernelTable* table : tables()) {
+    check_casts_from<float>(*table);
+    check_casts_from<double>(*table);
+    check_casts_from<std::int32_t>(*table);
+    check_casts_from<std::int64_t>(*table);
+    check_casts_from<std::uint8_t>(*table);
+  }
+}
+
+}  // namespace
+
+int main() {
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(lanes_equal_the_reference_at_every_length_and_alignment),
+      cmocka_unit_test(comparisons_and_choices_equal_the_language),
+      cmocka_unit_test(tests_and_logic_equal_the_language),
+      cmocka_unit_test(casts_saturate_and_masks_are_0_or_1),
+  };
+  return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
