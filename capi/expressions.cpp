@@ -67,6 +67,25 @@ nadir_node nadir_leaky_relu(nadir_graph* graph, nadir_node x, const char* option
   });
 }
 
+nadir_node nadir_elu(nadir_graph* graph, nadir_node x, const char* options) {
+  return build_node(graph, "elu", nullptr, [&](Graph& g) {
+    Options parsed(options);
+    const double alpha = parsed.number("alpha", 1);
+    parsed.finish();
+    return scaled(OpId::elu, to_expr(g, x, "x"), {alpha, 0});
+  });
+}
+
+nadir_node nadir_softplus(nadir_graph* graph, nadir_node x, const char* options) {
+  return build_node(graph, "softplus", nullptr, [&](Graph& g) {
+    Options parsed(options);
+    const double beta = parsed.number("beta", 1);
+    const double threshold = parsed.number("threshold", 20);
+    parsed.finish();
+    return scaled(OpId::softplus, to_expr(g, x, "x"), {beta, threshold});
+  });
+}
+
 nadir_node nadir_logical_not(nadir_graph* graph, nadir_node x) {
   return build_node(graph, "logical_not", nullptr, [&](Graph& g) { return logical_not(to_expr(g, x, "x")); });
 }

@@ -29,7 +29,7 @@ if(NADIR_SIMD)
     nadir_add_kernels(sse2 -Dxsimd=xsimd_sse2 -msse2)
     nadir_add_kernels(avx2 -Dxsimd=xsimd_avx2 -mavx2 -mfma)
     # GCC 12 takes the undefined operand inside its own intrinsics for a mistake of theirs.
-    nadir_add_kernels(avx512 -Wno-maybe-uninitialized -Dxsimd=xsimd_avx512 -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx512vl -mfma)
+    nadir_add_kernels(avx512 -Wno-maybe-uninitialized -Wno-uninitialized -Dxsimd=xsimd_avx512 -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx512vl -mfma)
   elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
     nadir_add_kernels(neon -Dxsimd=xsimd_neon)
   else()

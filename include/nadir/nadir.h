@@ -343,6 +343,9 @@ NADIR_API nadir_node nadir_sign(nadir_graph *graph, nadir_node x);
 /** y = the square root of x; NaN for x < 0. Gradient: dx = gy / (2 * y), infinite at 0. */
 NADIR_API nadir_node nadir_sqrt(nadir_graph *graph, nadir_node x);
 
+/** y = 1 / the square root of x. Gradient: dx = -gy * y / (2 * x). */
+NADIR_API nadir_node nadir_rsqrt(nadir_graph *graph, nadir_node x);
+
 /** y = 1 / x. Gradient: dx = -gy * y². */
 NADIR_API nadir_node nadir_reciprocal(nadir_graph *graph, nadir_node x);
 
@@ -358,7 +361,78 @@ NADIR_API nadir_node nadir_round(nadir_graph *graph, nadir_node x);
 /** y = x without its fraction. Gradient: 0. */
 NADIR_API nadir_node nadir_trunc(nadir_graph *graph, nadir_node x);
 
+/* How near the following come to the true values is in docs/accuracy.md. */
+
+/** y = e to the power of x. Gradient: dx = gy * y. */
+NADIR_API nadir_node nadir_exp(nadir_graph *graph, nadir_node x);
+
+/** y = exp(x) - 1, to full accuracy near 0. Gradient: dx = gy * (y + 1). */
+NADIR_API nadir_node nadir_expm1(nadir_graph *graph, nadir_node x);
+
+/** y = the natural logarithm of x; -inf at 0, NaN below. Gradient: dx = gy / x. */
+NADIR_API nadir_node nadir_log(nadir_graph *graph, nadir_node x);
+
+/** y = log(1 + x), to full accuracy near 0. Gradient: dx = gy / (1 + x). */
+NADIR_API nadir_node nadir_log1p(nadir_graph *graph, nadir_node x);
+
+/** y = the logarithm of x to base 2. Gradient: dx = gy / (x * ln 2). */
+NADIR_API nadir_node nadir_log2(nadir_graph *graph, nadir_node x);
+
+/** y = sin(x), x in radians. Gradient: dx = gy * cos(x). */
+NADIR_API nadir_node nadir_sin(nadir_graph *graph, nadir_node x);
+
+/** y = cos(x), x in radians. Gradient: dx = -gy * sin(x). */
+NADIR_API nadir_node nadir_cos(nadir_graph *graph, nadir_node x);
+
+/** y = tan(x), x in radians. Gradient: dx = gy * (1 + y²). */
+NADIR_API nadir_node nadir_tan(nadir_graph *graph, nadir_node x);
+
+/** y = the angle in [-pi/2, pi/2] whose sine is x; NaN outside [-1, 1]. Gradient: dx = gy / sqrt(1 - x²). */
+NADIR_API nadir_node nadir_asin(nadir_graph *graph, nadir_node x);
+
+/** y = the angle in [0, pi] whose cosine is x; NaN outside [-1, 1]. Gradient: dx = -gy / sqrt(1 - x²). */
+NADIR_API nadir_node nadir_acos(nadir_graph *graph, nadir_node x);
+
+/** y = the angle in (-pi/2, pi/2) whose tangent is x. Gradient: dx = gy / (1 + x²). */
+NADIR_API nadir_node nadir_atan(nadir_graph *graph, nadir_node x);
+
+/** y = sinh(x). Gradient: dx = gy * cosh(x). */
+NADIR_API nadir_node nadir_sinh(nadir_graph *graph, nadir_node x);
+
+/** y = cosh(x). Gradient: dx = gy * sinh(x). */
+NADIR_API nadir_node nadir_cosh(nadir_graph *graph, nadir_node x);
+
+/** y = tanh(x). Gradient: dx = gy * (1 - y²). */
+NADIR_API nadir_node nadir_tanh(nadir_graph *graph, nadir_node x);
+
 /* Activations: NaN stays NaN. */
+
+/** y = 1 / (1 + exp(-x)). Gradient: dx = gy * y * (1 - y). */
+NADIR_API nadir_node nadir_sigmoid(nadir_graph *graph, nadir_node x);
+
+/** y = log(1 / (1 + exp(-x))), without overflow. Gradient: dx = gy * sigmoid(-x). */
+NADIR_API nadir_node nadir_log_sigmoid(nadir_graph *graph, nadir_node x);
+
+/** y = x * sigmoid(x). Gradient: dx = gy * (s + y * (1 - s)) with s = sigmoid(x). */
+NADIR_API nadir_node nadir_silu(nadir_graph *graph, nadir_node x);
+
+/** y = x * tanh(softplus(x)). Gradient: dx = gy * (t + x * (1 - t²) * sigmoid(x)) with t = tanh(softplus(x)). */
+NADIR_API nadir_node nadir_mish(nadir_graph *graph, nadir_node x);
+
+/**
+ * y = log(1 + exp(beta * x)) / beta, without overflow; x itself where beta * x > threshold. Options: `beta` (1), `threshold`
+ * (20). Gradient: dx = gy * sigmoid(beta * x), gy beyond the threshold.
+ */
+NADIR_API nadir_node nadir_softplus(nadir_graph *graph, nadir_node x, const char *options);
+
+/** y = x for x > 0, else alpha * (exp(x) - 1). Option: `alpha` (1). Gradient: dx = gy for x > 0, else gy * (y + alpha). */
+NADIR_API nadir_node nadir_elu(nadir_graph *graph, nadir_node x, const char *options);
+
+/**
+ * y = scale * x for x > 0, else scale * alpha * (exp(x) - 1), with scale 1.05070098… and alpha 1.67326324… of Klambauer et
+ * al., "Self-Normalizing Neural Networks", 2017. Gradient: dx = gy * scale for x > 0, else gy * (y + scale * alpha).
+ */
+NADIR_API nadir_node nadir_selu(nadir_graph *graph, nadir_node x);
 
 /** y = max(x, 0). Gradient: dx = gy for x > 0, 0 for x <= 0. */
 NADIR_API nadir_node nadir_relu(nadir_graph *graph, nadir_node x);

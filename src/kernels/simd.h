@@ -215,6 +215,7 @@ template <class V>
 struct Width;
 template <class T>
 struct Width<Pack<T>> {
+  using Number = T;
   static constexpr int value = Pack<T>::size;
   static Pack<T> load(const T* from) { return Pack<T>::load(from); }
   static Pack<T> splat(T number) { return Pack<T>::splat(number); }
@@ -222,6 +223,7 @@ struct Width<Pack<T>> {
 };
 template <>
 struct Width<float> {
+  using Number = float;
   static constexpr int value = 1;
   static float load(const float* from) { return *from; }
   static float splat(float number) { return number; }
@@ -229,6 +231,7 @@ struct Width<float> {
 };
 template <>
 struct Width<double> {
+  using Number = double;
   static constexpr int value = 1;
   static double load(const double* from) { return *from; }
   static double splat(double number) { return number; }

@@ -15,6 +15,9 @@ Expr square_gradient(const Backward& d, int) { return (2.0 * d.gy) * d.x(0); }
 // d√x/dx = 1/(2√x)
 Expr sqrt_gradient(const Backward& d, int) { return (0.5 * d.gy) / d.y; }
 
+// d(1/√x)/dx = -1/(2x√x)
+Expr rsqrt_gradient(const Backward& d, int) { return -((0.5 * d.gy) * d.y / d.x(0)); }
+
 // d(1/x)/dx = -1/x²
 Expr reciprocal_gradient(const Backward& d, int) { return -(d.gy * square(d.y)); }
 

@@ -83,7 +83,7 @@ Expr scaled(OpId id, Expr x, Numbers numbers) {
 void describe_numbers(Text& text, const Node& node) {
   const auto numbers = node.attributes.as<Numbers>();
   text << ", " << numbers[0];
-  if (id_of(node) == OpId::clamp) text << ", " << numbers[1];
+  if (id_of(node) == OpId::clamp || id_of(node) == OpId::softplus) text << ", " << numbers[1];
 }
 
 Expr logical_not(Expr x) {

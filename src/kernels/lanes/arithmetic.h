@@ -76,6 +76,13 @@ struct sqrt {
   }
 };
 
+struct rsqrt {
+  template <class V>
+  static V at(V x) {
+    return Width<V>::splat(1) / square_root(x);
+  }
+};
+
 struct reciprocal {
   template <class V>
   static V at(V x) {

@@ -18,6 +18,31 @@ struct Source {
   }
 };
 
+// Whether a lane function takes vectors alone.
+template <class Lane>
+inline constexpr bool kPacksOnly = requires {
+  Lane::kPacksOnly;
+};
+
+// out[i] = f(in[i]) by vectors, the last of which is filled up with 1.
+template <class T, class F>
+void for_each_padded_pack(T* out, const T* in, bool splat, std::int64_t count, F f) {
+  constexpr std::int64_t kWidth = Pack<T>::size;
+  if (splat && count > 0) {
+    T value[kWidth];
+    f(Pack<T>::splat(*in)).store(value);
+    for (std::int64_t i = 0; i < count; ++i) out[i] = value[0];
+    return;
+  }
+  std::int64_t i = 0;
+  for (; i + kWidth <= count; i += kWidth) f(Pack<T>::load(in + i)).store(out + i);
+  if (i == count) return;
+  T rest[kWidth];
+  for (std::int64_t j = 0; j < kWidth; ++j) rest[j] = i + j < count ? in[i + j] : T(1);
+  f(Pack<T>::load(rest)).store(rest);
+  for (std::int64_t j = 0; i + j < count; ++j) out[i + j] = rest[j];
+}
+
 template <class T, class F>
 inline void for_each_pack(T* out, std::int64_t count, F f) {
   std::int64_t i = 0;
@@ -30,17 +55,16 @@ void unary_kernel(const Arguments& arguments) noexcept {
   const LaneArguments& l = arguments.lane;
   T* out = static_cast<T*>(l.out);
   const T* in = static_cast<const T*>(l.in[0]);
-  if (l.count == 1) {
+  const bool splat = (l.splat & 1u) != 0;
+  if constexpr (kPacksOnly<Lane>) {
+    for_each_padded_pack(out, in, splat, l.count, [](Pack<T> x) { return Lane::at(x); });
+  } else if (l.count == 1) {
     *out = Lane::at(*in);
-    return;
-  }
-  const auto run = [&](auto x) {
-    for_each_pack(out, l.count, [=]<class V>(V*, std::int64_t i) { return Lane::at(x.template at<V>(i)); });
-  };
-  if (l.splat & 1u) {
-    run(Source<T, true>{in});
   } else {
-    run(Source<T, false>{in});
+    const auto run = [&](auto x) {
+      for_each_pack(out, l.count, [=]<class V>(V*, std::int64_t i) { return Lane::at(x.template at<V>(i)); });
+    };
+    splat ? run(Source<T, true>{in}) : run(Source<T, false>{in});
   }
 }
 
@@ -48,18 +72,20 @@ template <class Lane, class T>
 void scaled_kernel(const Arguments& arguments) noexcept {
   const LaneArguments& l = arguments.lane;
   T* out = static_cast<T*>(l.out);
+  const T* in = static_cast<const T*>(l.in[0]);
+  const bool splat = (l.splat & 1u) != 0;
   const T first = static_cast<T>(l.numbers[0]);
   const T second = static_cast<T>(l.numbers[1]);
-  const auto run = [&](auto x) {
-    for_each_pack(out, l.count, [=]<class V>(V*, std::int64_t i) {
-      return Lane::at(x.template at<V>(i), Width<V>::splat(first), Width<V>::splat(second));
-    });
-  };
-  const T* in = static_cast<const T*>(l.in[0]);
-  if (l.splat & 1u) {
-    run(Source<T, true>{in});
+  if constexpr (kPacksOnly<Lane>) {
+    for_each_padded_pack(out, in, splat, l.count,
+                         [=](Pack<T> x) { return Lane::at(x, Pack<T>::splat(first), Pack<T>::splat(second)); });
   } else {
-    run(Source<T, false>{in});
+    const auto run = [&](auto x) {
+      for_each_pack(out, l.count, [=]<class V>(V*, std::int64_t i) {
+        return Lane::at(x.template at<V>(i), Width<V>::splat(first), Width<V>::splat(second));
+      });
+    };
+    splat ? run(Source<T, true>{in}) : run(Source<T, false>{in});
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include "kernels/lanes/activations.h"
 #include "kernels/lanes/arithmetic.h"
+#include "kernels/lanes/transcendental.h"
 #include "kernels/loops/elementwise.h"
 #include "kernels/loops/masks.h"
 #include "kernels/loops/matmul.h"
