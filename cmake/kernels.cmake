@@ -22,14 +22,21 @@ function(nadir_add_kernels isa)
   set(NADIR_KERNELS ${NADIR_KERNELS} PARENT_SCOPE)
 endfunction()
 
+# GCC for Windows does not align the stack for the vectors that it keeps there (its bug 54412): the assembler then has to make
+# every move one that needs no alignment.
+set(any_alignment)
+if(WIN32)
+  set(any_alignment -Wa,-muse-unaligned-vector-move)
+endif()
+
 set(NADIR_KERNELS)
 nadir_add_kernels(scalar -DNADIR_SCALAR_KERNELS)
 if(NADIR_SIMD)
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
     nadir_add_kernels(sse2 -Dxsimd=xsimd_sse2 -msse2)
-    nadir_add_kernels(avx2 -Dxsimd=xsimd_avx2 -mavx2 -mfma)
+    nadir_add_kernels(avx2 -Dxsimd=xsimd_avx2 -mavx2 -mfma ${any_alignment})
     # GCC 12 takes the undefined operand inside its own intrinsics for a mistake of theirs.
-    nadir_add_kernels(avx512 -Wno-maybe-uninitialized -Wno-uninitialized -Dxsimd=xsimd_avx512 -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx512vl -mfma)
+    nadir_add_kernels(avx512 -Wno-maybe-uninitialized -Wno-uninitialized -Dxsimd=xsimd_avx512 -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx512vl -mfma ${any_alignment})
   elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
     nadir_add_kernels(neon -Dxsimd=xsimd_neon)
   else()

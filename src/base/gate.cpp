@@ -15,7 +15,11 @@ namespace nadir {
 
 #if defined(_WIN32) && defined(__x86_64__)
 
-bool process_wide_fence_exists() noexcept { return true; }
+// Wine 8 has the function and does nothing in it.
+bool process_wide_fence_exists() noexcept {
+  const HMODULE ntdll = GetModuleHandleA("ntdll.dll");
+  return ntdll && !GetProcAddress(ntdll, "wine_get_version");
+}
 
 bool process_wide_fence() noexcept {
   FlushProcessWriteBuffers();

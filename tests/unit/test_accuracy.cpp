@@ -157,9 +157,20 @@ Real worst_error(const KernelTable& table, const Case& c) {
   return worst;
 }
 
+// Windows has long double sines by an instruction of 1980 that reduces angles with 66 bits of pi: no truth to measure by.
+bool has_truth(const Case& c) {
+#if defined(_WIN32)
+  return c.lane != LaneId::sin && c.lane != LaneId::cos && c.lane != LaneId::tan;
+#else
+  (void)c;
+  return true;
+#endif
+}
+
 void functions_keep_their_bounds(void**) {
   for (const KernelTable* table : tables()) {
     for (const Case& c : kCases) {
+      if (!has_truth(c)) continue;
       const double errors[] = {static_cast<double>(worst_error<float>(*table, c)),
                                static_cast<double>(worst_error<double>(*table, c))};
       for (int i = 0; i < 2; ++i) {
