@@ -273,8 +273,8 @@ NADIR_API nadir_node nadir_input_add(nadir_graph *graph, const char *name, nadir
                                      int32_t rank);
 
 /**
- * Adds a parameter: values, of a float dtype, that a step changes. They live in the graph, shared by its sessions, in one block a dtype in
- * the order of declaration. `shape` has no batch.
+ * Adds a parameter: values, of a float dtype, that a step changes. They live in the graph, shared by its sessions, in one
+ * block a dtype in the order of declaration. `shape` has no batch.
  *
  * Options: `init` = zeros (default), ones, constant (`value`, default 0), uniform (from `low`, default 0, to below
  * `high`, default 1: low + (high - low) * u with u from Philox 4x32-10, Salmon et al. 2011, by the graph's seed, the
@@ -297,8 +297,9 @@ NADIR_API nadir_node nadir_constant_add(nadir_graph *graph, const char *name, na
 
 /*
  * Errors of all expressions: NADIR_E_ARGUMENT for a node of another graph or a bad option; NADIR_E_DTYPE for operands of
- * different dtypes, and for integers and masks where not said otherwise; NADIR_E_SHAPE for shapes that do not fit, or for a result over NADIR_MAX_RANK or 2^63 - 1 bytes. In the
- * gradients, `gy` is the gradient of the result y; where an operand was broadcast, its gradient is summed accordingly.
+ * different dtypes, and for integers and masks where not said otherwise; NADIR_E_SHAPE for shapes that do not fit, or for
+ * a result over NADIR_MAX_RANK or 2^63 - 1 bytes. In the gradients, `gy` is the gradient of the result y; where an operand
+ * was broadcast, its gradient is summed accordingly.
  */
 
 /** y = a + b, broadcasting. Gradients: da = gy, db = gy. */
@@ -628,10 +629,10 @@ NADIR_API nadir_status nadir_params_flat_set(nadir_graph *graph, nadir_dtype dty
  * Compiles a session: a plan for computing `loss` and the `outputs`, and, with a loss, the gradients of the loss with
  * respect to all parameters that it depends on. All memory that a step needs is reserved, and touched, here.
  *
- * `loss` is a scalar, or NADIR_NONE for a session that only predicts. `outputs` are the `output_count` other nodes to
- * be read. `max_batch` (at least 1) is the largest batch, and the batch of a session without an input that tells it. The graph keeps its parameters from here on: adding
- * an input, a parameter or a layer with parameters is NADIR_E_STATE after the first session; expressions may still be
- * added, for later sessions.
+ * `loss` is a scalar, or NADIR_NONE for a session that only predicts. `outputs` are the `output_count` other nodes
+ * to be read. `max_batch` (at least 1) is the largest batch, and the batch of a session without an input that tells
+ * it. The graph keeps its parameters from here on: adding an input, a parameter or a layer with parameters is
+ * NADIR_E_STATE after the first session; expressions may still be added, for later sessions.
  *
  * Options: `finite` = loss (default: `nadir_forward` answers NADIR_E_NOT_FINITE for a NaN or infinite loss), gradients
  * (also `nadir_sgd_step` for such a gradient) or off; `not_finite` = stop (default: that answer, and the step changes

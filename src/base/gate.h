@@ -11,8 +11,8 @@
 // owner's store past its load, so the revoker makes every running thread of the process pass a full fence
 // (`process_wide_fence`) between its store and its load: an owner that entered before it is seen, one that enters later
 // sees "no owner". This asymmetric use of a fence is known from read-copy-update (Linux: membarrier(2); Windows:
-// FlushProcessWriteBuffers). Where there is none (under Wine, too), no graph has an owner; where a sandbox takes it away later, the owner
-// stays, and other threads are refused.
+// FlushProcessWriteBuffers). Where there is none (under Wine, too), no graph has an owner; where a sandbox takes it away
+// later, the owner stays, and other threads are refused.
 //
 // A thread is named by its thread pointer, which lives threads do not share; a later thread that reuses it is no danger,
 // since the earlier one cannot be inside.

@@ -49,7 +49,7 @@ struct Pack {
   friend Pack operator-(Pack a, Pack b) { return {a.value - b.value}; }
   friend Pack operator*(Pack a, Pack b) { return {a.value * b.value}; }
   friend Pack operator/(Pack a, Pack b) { return {a.value / b.value}; }
-  // A flip of the sign bit. (xsimd 8.1 negates by 0 - x on AVX-512, which makes +0 of 0.)
+  // A flip of the sign bit. (xsimd 8.1 negates by 0 - x on AVX-512, which leaves 0 its sign.)
   friend Pack operator-(Pack a) { return {a.value ^ Batch(T(-0.0))}; }
 };
 
@@ -110,7 +110,8 @@ template <class T>
 T choose_less(T a, T b, T x, T y) {
   return a < b ? x : y;
 }
-// Rounding by the mode of the processor for round, which is to nearest, ties to even.
+
+// Rounding to even is by the processor's mode, which is that unless the host has changed it.
 inline float absolute(float x) { return __builtin_fabsf(x); }
 inline double absolute(double x) { return __builtin_fabs(x); }
 inline float square_root(float x) { return __builtin_sqrtf(x); }

@@ -69,9 +69,9 @@ Expr operator-(Expr x) {
 Expr count_ratio(Expr x, Expr reduced) {
   const Extent all = x.shape().count();
   const Extent kept = reduced.shape().count();
-  // Where nothing is kept there is nothing to divide; any number will do.
-  const std::int64_t factor = kept.factor == 0 ? 1 : all.factor / kept.factor;
-  return extent(x.graph(), x.dtype(), {factor, all.power - kept.power});
+  // Of nothing, or where nothing is kept, there is nothing to divide: any number will do.
+  if (all.factor == 0) return scalar(x.graph(), x.dtype(), 1);
+  return extent(x.graph(), x.dtype(), {all.factor / kept.factor, all.power - kept.power});
 }
 
 }  // namespace nadir

@@ -2,7 +2,8 @@
 //
 // The operators need operands of the same shape (gradients broadcast explicitly) and fold what differentiating leaves
 // behind: a product with a constant becomes a scale, one with 1 disappears, and arithmetic on a broadcast value is done
-// before broadcasting. They fold nodes of the present differentiation alone: see Graph::Folding. The builders of the families (elementwise.h, …) build exactly what they are asked for.
+// before broadcasting. They fold nodes of the present differentiation alone: see Graph::Folding. The builders of the
+// families (elementwise.h, …) build exactly what they are asked for.
 #pragma once
 
 #include "base/error.h"

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <memory_resource>
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "graph/graph.h"
@@ -35,7 +34,7 @@ struct Step {
 struct PlanInput {
   NodeIndex node;
   DType dtype;
-  Extent elements;  // a power of 1: so many a row, and a row for each of the batch; a power of 0: in all
+  Extent elements;  // a power of 1: so many a row, and a row for each of the batch; a power of 0: in all, or none
   Place staging;    // where a session keeps what the host writes
 };
 

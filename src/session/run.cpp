@@ -49,7 +49,7 @@ Status Session::set_rows(const char* function, Input& input, std::size_t bytes) 
       return refuse(Status::kArgument, function, "input \"", name, "\" ", shape, ": ", bytes, " bytes given; wants ",
                     input.row_bytes);
     }
-  } else if (input.row_bytes > 0) {
+  } else {
     if (bytes % input.row_bytes != 0) {
       return refuse(Status::kArgument, function, "input \"", name, "\" ", shape, ": ", bytes,
                     " bytes given; wants a multiple of ", input.row_bytes, ", the bytes of one row");
@@ -59,8 +59,6 @@ Status Session::set_rows(const char* function, Input& input, std::size_t bytes) 
                     " given; wants at most the session's max_batch, ", max_batch_);
     }
     rows = static_cast<std::int64_t>(bytes / input.row_bytes);
-  } else if (bytes != 0) {
-    return refuse(Status::kArgument, function, "input \"", name, "\" ", shape, ": ", bytes, " bytes given; wants 0");
   }
   if (rows != input.rows || !input.is_written) is_resolved_ = false;
   input.rows = rows;
@@ -145,7 +143,7 @@ Status Session::prepare() noexcept {
       return refuse(Status::kState, "forward", "input \"", name_of_node(input.node),
                     "\" was never written; wants nadir_session_write or nadir_session_bind");
     }
-    if (input.elements.power == 0 || input.row_bytes == 0) continue;
+    if (input.elements.power == 0) continue;
     if (!first) first = &input;
     if (input.rows != first->rows) {
       return refuse(Status::kShape, "forward", "input \"", name_of_node(first->node), "\" has a batch of ", first->rows,
@@ -164,7 +162,7 @@ bool Session::loss_is_finite() const noexcept {
                                     : std::isfinite(*static_cast<const double*>(loss_));
 }
 
-Status Session::loss_refused() noexcept {
+Status Session::refuse_loss() noexcept {
   is_skipping_ = options_.skip;
   if (is_skipping_) return done();
   can_go_back_ = false;
@@ -184,7 +182,7 @@ Status Session::forward() noexcept {
     can_go_back_ = plan_.has_loss;
     parameters_seen_ = graph_->parameters().version();
     if (checks_loss_ && !loss_is_finite()) [[unlikely]]
-      return loss_refused();
+      return refuse_loss();
     return done();
   });
 }

@@ -131,7 +131,7 @@ class Session {
   Status refuse_backward() noexcept;
   Status refuse_step(double rate) noexcept;
   Status refuse_gradients() noexcept;
-  Status loss_refused() noexcept;
+  Status refuse_loss() noexcept;
   bool loss_is_finite() const noexcept;
   bool gradients_are_finite() const noexcept;
 
@@ -160,7 +160,7 @@ class Session {
   std::uint64_t parameters_seen_ = 0;  // the version that the last forward pass used
   bool is_resolved_ = false;
   bool has_results_ = false;    // a forward pass was made
-  bool was_skipped_ = false;    // a backward pass since the last zero_grad
+  bool was_skipped_ = false;    // a backward pass was, since the last zero_grad
   bool can_go_back_ = false;    // one that no backward pass has used, of the present inputs
   bool has_gradients_ = false;  // else they count as zero, whatever they hold
   bool is_skipping_ = false;    // the last forward pass had a loss that is not finite, and the host wants to go on

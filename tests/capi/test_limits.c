@@ -70,6 +70,29 @@ static void empty_tensor_with_endless_strides_is_refused(void **state) {
   nadir_graph_free(graph);
 }
 
+/* The mean of nothing is NaN, and what it does not depend on has the gradient 0. */
+static void mean_over_an_empty_axis_has_an_empty_gradient(void **state) {
+  const int64_t shape[] = {NADIR_BATCH, 0};
+  const int32_t last = -1;
+  double loss = 0;
+  nadir_graph *graph = nadir_graph_new(NULL);
+  const nadir_node x = nadir_input_add(graph, "x", NADIR_F64, shape, 2);
+  const nadir_node p = nadir_param_add(graph, "p", NADIR_F64, NULL, 0, "init=ones");
+  const nadir_node means = nadir_mean(graph, nadir_add(graph, x, p), &last, 1, NULL);
+  const nadir_node total = nadir_sum(graph, means, NULL, 0, NULL);
+  nadir_session *session = nadir_session_new(graph, total, NULL, 0, 3, "finite=off");
+  (void)state;
+  assert_graph_ok(graph);
+  assert_ok(nadir_session_write(session, x, NULL, 0));
+  assert_ok(nadir_forward(session));
+  assert_ok(nadir_session_read(session, total, &loss, sizeof loss));
+  assert_nan(loss);
+  assert_ok(nadir_backward(session));
+  assert_exact(grad_value(session, p, NADIR_F64), 0);
+  nadir_session_free(session);
+  nadir_graph_free(graph);
+}
+
 static void layers_have_names_of_any_length(void **state) {
   char name[2001], wanted[2020];
   const int64_t shape[] = {NADIR_BATCH, 1};
@@ -168,6 +191,7 @@ int main(void) {
       cmocka_unit_test(layer_takes_no_rows),
       cmocka_unit_test(reshape_refuses_a_multiple_of_the_batch_that_no_dimension_holds),
       cmocka_unit_test(empty_tensor_with_endless_strides_is_refused),
+      cmocka_unit_test(mean_over_an_empty_axis_has_an_empty_gradient),
       cmocka_unit_test(layers_have_names_of_any_length),
       cmocka_unit_test(rate_is_finite_in_the_parameters_dtype),
       cmocka_unit_test(skipped_pass_adds_nothing_to_gradients),
