@@ -1,11 +1,10 @@
-// Expressions, layers, losses and gradients. The elementwise functions are generated from the list of operations.
+// Elementwise expressions, products, layers, losses and gradients. The elementwise functions are generated from the list of operations.
 #include "autodiff/gradients.h"
 #include "guard.h"
 #include "ops/elementwise.h"
 #include "ops/linear.h"
 #include "ops/losses.h"
 #include "ops/matmul.h"
-#include "ops/shaping.h"
 
 using namespace nadir;
 using namespace nadir::capi;
@@ -52,6 +51,35 @@ nadir_node nadir_scale(nadir_graph* graph, nadir_node x, double factor) {
 
 nadir_node nadir_add_scalar(nadir_graph* graph, nadir_node x, double number) {
   return build_scaled(graph, "add_scalar", OpId::add_scalar, x, {number, 0});
+}
+
+nadir_node nadir_div_scalar(nadir_graph* graph, nadir_node x, double number) {
+  return build_scaled(graph, "div_scalar", OpId::div_scalar, x, {number, 0});
+}
+
+nadir_node nadir_scalar_div(nadir_graph* graph, double number, nadir_node x) {
+  return build_scaled(graph, "scalar_div", OpId::scalar_div, x, {number, 0});
+}
+
+nadir_node nadir_scalar_sub(nadir_graph* graph, double number, nadir_node x) {
+  return build_node(graph, "scalar_sub", nullptr,
+                    [&](Graph& g) { return add_scalar(neg(to_expr(g, x, "x")), number); });
+}
+
+nadir_node nadir_floor_div_scalar(nadir_graph* graph, nadir_node x, double number) {
+  return build_scaled(graph, "floor_div_scalar", OpId::floor_div_scalar, x, {number, 0});
+}
+
+nadir_node nadir_mod_scalar(nadir_graph* graph, nadir_node x, double number) {
+  return build_scaled(graph, "mod_scalar", OpId::mod_scalar, x, {number, 0});
+}
+
+nadir_node nadir_pow_scalar(nadir_graph* graph, nadir_node x, double number) {
+  return build_node(graph, "pow_scalar", nullptr, [&](Graph& g) { return pow_scalar(to_expr(g, x, "x"), number); });
+}
+
+nadir_node nadir_scalar_pow(nadir_graph* graph, double number, nadir_node x) {
+  return build_scaled(graph, "scalar_pow", OpId::scalar_pow, x, {number, 0});
 }
 
 nadir_node nadir_clamp(nadir_graph* graph, nadir_node x, double low, double high) {
@@ -113,41 +141,12 @@ nadir_node nadir_matmul(nadir_graph* graph, nadir_node a, nadir_node b, const ch
   });
 }
 
-namespace {
-
-nadir_node reduce(nadir_graph* graph, const char* function, Expr (*reduction)(Expr, AxisSet, bool), nadir_node x,
-                  const int32_t* axes, int32_t axis_count, const char* options) {
-  return build_node(graph, function, nullptr, [&](Graph& g) {
-    Options parsed(options);
-    const bool keepdim = parsed.flag("keepdim", false);
-    parsed.finish();
-    const Expr operand = to_expr(g, x, "x");
-    return reduction(operand, to_axes(operand, axes, axis_count), keepdim);
-  });
+nadir_node nadir_dot(nadir_graph* graph, nadir_node a, nadir_node b) {
+  return build_node(graph, "dot", nullptr, [&](Graph& g) { return dot(to_expr(g, a, "a"), to_expr(g, b, "b")); });
 }
 
-}  // namespace
-
-nadir_node nadir_sum(nadir_graph* graph, nadir_node x, const int32_t* axes, int32_t axis_count, const char* options) {
-  return reduce(graph, "sum", sum, x, axes, axis_count, options);
-}
-
-nadir_node nadir_mean(nadir_graph* graph, nadir_node x, const int32_t* axes, int32_t axis_count, const char* options) {
-  return reduce(graph, "mean", mean, x, axes, axis_count, options);
-}
-
-nadir_node nadir_broadcast_to(nadir_graph* graph, nadir_node x, const int64_t* shape, int32_t rank) {
-  return build_node(graph, "broadcast_to", nullptr, [&](Graph& g) {
-    const Expr operand = to_expr(g, x, "x");
-    return broadcast_to(operand, to_shape(shape, rank, operand));
-  });
-}
-
-nadir_node nadir_reshape(nadir_graph* graph, nadir_node x, const int64_t* shape, int32_t rank) {
-  return build_node(graph, "reshape", nullptr, [&](Graph& g) {
-    const Expr operand = to_expr(g, x, "x");
-    return reshape(operand, to_reshape(operand, shape, rank));
-  });
+nadir_node nadir_outer(nadir_graph* graph, nadir_node a, nadir_node b) {
+  return build_node(graph, "outer", nullptr, [&](Graph& g) { return outer(to_expr(g, a, "a"), to_expr(g, b, "b")); });
 }
 
 nadir_node nadir_linear_add(nadir_graph* graph, const char* name, nadir_node x, int64_t out_features,

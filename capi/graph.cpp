@@ -32,6 +32,19 @@ nadir_status nadir_graph_set_seed(nadir_graph* handle, uint64_t seed) {
   });
 }
 
+uint64_t nadir_graph_step(const nadir_graph* graph) { return graph ? unwrap(graph)->parameters().steps() : 0; }
+
+nadir_status nadir_graph_set_step(nadir_graph* handle, uint64_t step) {
+  if (!handle) return NADIR_E_ARGUMENT;
+  Graph& graph = *unwrap(handle);
+  const GraphEntry entry(graph.gate(), Gate::Access::kWrite);
+  if (!entry) return NADIR_E_BUSY;
+  return call(graph, "graph_set_step", [&] {
+    graph.parameters().set_steps(step);
+    graph.parameters().changed();  // a backward pass belongs to the numbers that its forward pass saw
+  });
+}
+
 nadir_status nadir_graph_status(const nadir_graph* handle) {
   if (!handle) return NADIR_E_ARGUMENT;
   const Graph& graph = *unwrap(handle);

@@ -54,6 +54,13 @@ DType to_dtype(nadir_dtype dtype);
 Shape to_shape(const int64_t* dims, int32_t rank, Expr x = {});
 // One dimension may be -1: what is left of the elements of x.
 Shape to_reshape(Expr x, const int64_t* dims, int32_t rank);
+// An array that may be NULL if it is empty.
+template <class T>
+std::span<const T> to_span(const T* values, int32_t count, const char* role) {
+  if (count < 0) fail(Status::kArgument, role, ": ", count, " of them; wants 0 or more");
+  if (!values && count > 0) fail(Status::kArgument, role, " is NULL, their number ", count);
+  return {values, static_cast<size_t>(count)};
+}
 AxisSet to_axes(Expr x, const int32_t* axes, int32_t count);
 int64_t from_dim(Dim dim) noexcept;
 

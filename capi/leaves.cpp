@@ -2,6 +2,7 @@
 #include "ops/leaves.h"
 
 #include "guard.h"
+#include "ops/shaping.h"
 
 using namespace nadir;
 using namespace nadir::capi;
@@ -37,4 +38,9 @@ nadir_node nadir_constant_add(nadir_graph* graph, const char* name, nadir_dtype 
     if (!data && bytes > 0) fail(Status::kArgument, "data is NULL, bytes ", bytes);
     return constant(g, checked(g, name), to_dtype(dtype), to_shape(shape, rank), data, bytes);
   });
+}
+
+nadir_node nadir_full(nadir_graph* graph, nadir_dtype dtype, const int64_t* shape, int32_t rank, double value) {
+  return build_node(graph, "full", nullptr,
+                    [&](Graph& g) { return full(g, to_dtype(dtype), to_shape(shape, rank), value); });
 }

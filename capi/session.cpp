@@ -105,6 +105,10 @@ nadir_status nadir_session_read(nadir_session* handle, nadir_node node, void* da
                  [&](Session& session, NodeIndex index) { return session.read(index, data, bytes); });
 }
 
+nadir_status nadir_session_set_training(nadir_session* session, int32_t training) {
+  return session ? wrap(unwrap(session)->set_training(training != 0)) : NADIR_E_ARGUMENT;
+}
+
 nadir_status nadir_forward(nadir_session* session) {
   return session ? wrap(unwrap(session)->forward()) : NADIR_E_ARGUMENT;
 }
@@ -119,6 +123,28 @@ nadir_status nadir_backward(nadir_session* session) {
 
 nadir_status nadir_sgd_step(nadir_session* session, double learning_rate) {
   return session ? wrap(unwrap(session)->sgd_step(learning_rate)) : NADIR_E_ARGUMENT;
+}
+
+nadir_status nadir_grad_check(nadir_session* handle, const char* options, double* worst) {
+  if (!handle) return NADIR_E_ARGUMENT;
+  Session& session = *unwrap(handle);
+  LastError error;
+  Status status = Status::kOk;
+  const bool is_done = attempt(error, "grad_check", nullptr, [&] {
+    Options parsed(options);
+    const Session::GradCheck settings{parsed.number("step", 6e-6), parsed.number("tolerance", 1e-6)};
+    parsed.finish();
+    if (!(settings.step > 0 && settings.step <= 1)) {
+      fail(Status::kArgument, "step is ", settings.step, "; wants over 0 and up to 1");
+    }
+    if (!(settings.tolerance >= 0)) {
+      fail(Status::kArgument, "tolerance is ", settings.tolerance, "; wants 0 or more");
+    }
+    double largest = 0;
+    status = session.grad_check(settings, largest);
+    if (worst && (status == Status::kOk || status == Status::kMismatch)) *worst = largest;
+  });
+  return wrap(is_done ? status : session.reject(error));
 }
 
 nadir_status nadir_grad_get(const nadir_session* handle, nadir_node param, void* data, size_t bytes) {

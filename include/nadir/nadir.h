@@ -73,6 +73,7 @@ typedef int32_t nadir_status;
 #define NADIR_E_NOT_FINITE 12 /* a loss or gradient is NaN or infinite */
 #define NADIR_E_VERSION 13    /* made by an incompatible version */
 #define NADIR_E_INTERNAL 14   /* a defect of Nadir: please report it */
+#define NADIR_E_MISMATCH 15   /* a gradient differs from its finite differences */
 
 /** An element type. Zero is none. */
 typedef int32_t nadir_dtype;
@@ -95,6 +96,9 @@ typedef uint32_t nadir_node;
 #define NADIR_BATCH (-INT64_C(4294967296))
 
 #define NADIR_MAX_RANK 8
+
+/** An end of a slice that is not given, as in x[:5] or x[::-1]. */
+#define NADIR_OPEN INT64_MIN
 
 typedef struct nadir_host nadir_host;       /* what the host lends: an allocator and a log */
 typedef struct nadir_graph nadir_graph;     /* the definition, the parameters and their values */
@@ -204,6 +208,15 @@ NADIR_API void nadir_graph_free(nadir_graph *graph);
  */
 NADIR_API nadir_status nadir_graph_set_seed(nadir_graph *graph, uint64_t seed);
 
+/** The number of steps taken: what random numbers depend on. Each update of parameters, such as `nadir_sgd_step`, adds 1. 0 for NULL. */
+NADIR_API uint64_t nadir_graph_step(const nadir_graph *graph);
+
+/**
+ * Sets the number of steps taken, as when training goes on from a saved state. Threads: a writer of the graph. Errors:
+ * NADIR_E_ARGUMENT for NULL; NADIR_E_BUSY.
+ */
+NADIR_API nadir_status nadir_graph_set_step(nadir_graph *graph, uint64_t step);
+
 /**
  * The graph's first build error, or, if there is none, the result of the last other call on the graph. NADIR_E_ARGUMENT
  * for NULL.
@@ -293,6 +306,13 @@ NADIR_API nadir_node nadir_param_add(nadir_graph *graph, const char *name, nadir
 NADIR_API nadir_node nadir_constant_add(nadir_graph *graph, const char *name, nadir_dtype dtype, const int64_t *shape,
                                         int32_t rank, const void *data, size_t bytes);
 
+/**
+ * One value in every element of `shape`, NADIR_BATCH allowed; it takes the memory of one element. `value` is rounded to
+ * `dtype`, as nadir_cast does.
+ */
+NADIR_API nadir_node nadir_full(nadir_graph *graph, nadir_dtype dtype, const int64_t *shape, int32_t rank,
+                                double value);
+
 /* ----------------------------------------------------------------------------------------------- expressions */
 
 /*
@@ -320,11 +340,50 @@ NADIR_API nadir_node nadir_maximum(nadir_graph *graph, nadir_node a, nadir_node 
 /** y = min(a, b), elementwise and broadcasting; NaN if either is. Gradient: gy to the lesser, half of it to each of equals. */
 NADIR_API nadir_node nadir_minimum(nadir_graph *graph, nadir_node a, nadir_node b);
 
+/**
+ * y = the greatest whole number that is not over a / b, broadcasting: by the exact remainder, so that 1 over 0.1 (which is a
+ * little more than a tenth) is 9. x / 0 is infinite, 0 / 0 NaN. Gradient: 0.
+ */
+NADIR_API nadir_node nadir_floor_div(nadir_graph *graph, nadir_node a, nadir_node b);
+
+/**
+ * y = a - b * floor_div(a, b), exact, broadcasting: the remainder with the sign of b (PyTorch's `remainder`); NaN for b = 0 and
+ * for an infinite a. Gradients: da = gy, db = -gy * floor_div(a, b).
+ */
+NADIR_API nadir_node nadir_mod(nadir_graph *graph, nadir_node a, nadir_node b);
+
+/**
+ * y = a to the power of b, broadcasting, as pow of C: 1 for b = 0 or a = 1, were the other NaN; NaN for a < 0 and a b that is no
+ * whole number. Gradients: da = gy * b * pow(a, b - 1), 0 for b = 0; db = gy * y * log(a), 0 for a = 0 and b >= 0.
+ */
+NADIR_API nadir_node nadir_pow(nadir_graph *graph, nadir_node a, nadir_node b);
+
 /** y = factor * x, with `factor` rounded to x's dtype. Gradient: dx = factor * gy. */
 NADIR_API nadir_node nadir_scale(nadir_graph *graph, nadir_node x, double factor);
 
 /** y = x + number, with `number` rounded to x's dtype. Gradient: dx = gy. */
 NADIR_API nadir_node nadir_add_scalar(nadir_graph *graph, nadir_node x, double number);
+
+/** y = x / number, with `number` rounded to x's dtype. Gradient: dx = gy / number. */
+NADIR_API nadir_node nadir_div_scalar(nadir_graph *graph, nadir_node x, double number);
+
+/** y = number / x. Gradient: dx = -gy * y / x. */
+NADIR_API nadir_node nadir_scalar_div(nadir_graph *graph, double number, nadir_node x);
+
+/** y = number - x. Gradient: dx = -gy. */
+NADIR_API nadir_node nadir_scalar_sub(nadir_graph *graph, double number, nadir_node x);
+
+/** y = floor_div(x, number). Gradient: 0. */
+NADIR_API nadir_node nadir_floor_div_scalar(nadir_graph *graph, nadir_node x, double number);
+
+/** y = mod(x, number). Gradient: dx = gy. */
+NADIR_API nadir_node nadir_mod_scalar(nadir_graph *graph, nadir_node x, double number);
+
+/** y = x to the power of `number`. Gradient: dx = gy * number * pow(x, number - 1), 0 for number = 0. */
+NADIR_API nadir_node nadir_pow_scalar(nadir_graph *graph, nadir_node x, double number);
+
+/** y = `number` to the power of x. Gradient: dx = gy * y * log(number), 0 for number = 0 and x >= 0. */
+NADIR_API nadir_node nadir_scalar_pow(nadir_graph *graph, double number, nadir_node x);
 
 /** y = min(max(x, low), high); NaN stays NaN. Gradient: dx = gy where low <= x <= high, else 0. */
 NADIR_API nadir_node nadir_clamp(nadir_graph *graph, nadir_node x, double low, double high);
@@ -406,6 +465,12 @@ NADIR_API nadir_node nadir_cosh(nadir_graph *graph, nadir_node x);
 /** y = tanh(x). Gradient: dx = gy * (1 - y²). */
 NADIR_API nadir_node nadir_tanh(nadir_graph *graph, nadir_node x);
 
+/** y = erf(x) = 2 / sqrt(pi) * the integral of exp(-t²) from 0 to x. Gradient: dx = gy * 2 / sqrt(pi) * exp(-x²). */
+NADIR_API nadir_node nadir_erf(nadir_graph *graph, nadir_node x);
+
+/** y = erfc(x) = 1 - erf(x), to full accuracy for large x. Gradient: dx = -gy * 2 / sqrt(pi) * exp(-x²). */
+NADIR_API nadir_node nadir_erfc(nadir_graph *graph, nadir_node x);
+
 /* Activations: NaN stays NaN. */
 
 /** y = 1 / (1 + exp(-x)). Gradient: dx = gy * y * (1 - y). */
@@ -416,6 +481,12 @@ NADIR_API nadir_node nadir_log_sigmoid(nadir_graph *graph, nadir_node x);
 
 /** y = x * sigmoid(x). Gradient: dx = gy * (s + y * (1 - s)) with s = sigmoid(x). */
 NADIR_API nadir_node nadir_silu(nadir_graph *graph, nadir_node x);
+
+/**
+ * y = x * P(x) with the normal distribution P(x) = erfc(-x / sqrt(2)) / 2 (Hendrycks and Gimpel, "Gaussian Error Linear Units",
+ * 2016), to full accuracy for large negative x. Gradient: dx = gy * (P(x) + x * exp(-x² / 2) / sqrt(2 * pi)).
+ */
+NADIR_API nadir_node nadir_gelu(nadir_graph *graph, nadir_node x);
 
 /** y = x * tanh(softplus(x)). Gradient: dx = gy * (t + x * (1 - t²) * sigmoid(x)) with t = tanh(softplus(x)). */
 NADIR_API nadir_node nadir_mish(nadir_graph *graph, nadir_node x);
@@ -511,12 +582,21 @@ NADIR_API nadir_node nadir_cast(nadir_graph *graph, nadir_node x, nadir_dtype dt
 NADIR_API nadir_node nadir_stop_gradient(nadir_graph *graph, nadir_node x);
 
 /**
- * The matrix product y = op(a) · op(b): y[i, j] = sum over k of op(a)[i, k] * op(b)[k, j], in ascending order of k.
- * Shapes: op(a) [m, k], op(b) [k, n], y [m, n]; op transposes where the option says so.
+ * The matrix product y = op(a) · op(b): y[…, i, j] = sum over k of op(a)[…, i, k] * op(b)[…, k, j], in ascending order of k; op
+ * transposes the last two dimensions where the option says so.
+ *
+ * Shapes: op(a) […, m, k], op(b) […, k, n], y […, m, n], where the leading dimensions broadcast. An a of rank 1 is a row [1, k]
+ * and a b of rank 1 a column [k, 1], without transposition, and y lacks the dimension of 1.
  *
  * Options: `transpose_a` (0), `transpose_b` (0). Gradients, without transposition: da = gy · bᵀ, db = aᵀ · gy.
  */
 NADIR_API nadir_node nadir_matmul(nadir_graph *graph, nadir_node a, nadir_node b, const char *options);
+
+/** y = the sum over k of a[k] * b[k], a scalar, of two of shape [k]. Gradients: da = gy * b, db = gy * a. */
+NADIR_API nadir_node nadir_dot(nadir_graph *graph, nadir_node a, nadir_node b);
+
+/** y[i, j] = a[i] * b[j], of a [m] and b [n]. Gradients: da = gy · b, db = gyᵀ · a. */
+NADIR_API nadir_node nadir_outer(nadir_graph *graph, nadir_node a, nadir_node b);
 
 /**
  * The sum over `axes`, `axis_count` distinct ones of x, negative ones counted from the end; over all with NULL or a
@@ -535,6 +615,91 @@ NADIR_API nadir_node nadir_sum(nadir_graph *graph, nadir_node x, const int32_t *
 NADIR_API nadir_node nadir_mean(nadir_graph *graph, nadir_node x, const int32_t *axes, int32_t axis_count,
                                 const char *options);
 
+/**
+ * The product over `axes`, in a fixed tree; 1 of nothing. Axes, option and shapes as for `nadir_sum`, but for the batch, over
+ * which there is no product (NADIR_E_SHAPE). Gradient: dx[i] = gy * the product of the others, right also where some are 0.
+ */
+NADIR_API nadir_node nadir_prod(nadir_graph *graph, nadir_node x, const int32_t *axes, int32_t axis_count,
+                                const char *options);
+
+/**
+ * The maximum over `axes`; NaN if any is NaN. Axes, option and shapes as for `nadir_sum`. A maximum over a length of 0 is
+ * NADIR_E_SHAPE; over a batch of 0 it is -inf. Gradient: gy to where x = y, in equal shares if to several (as PyTorch's amax);
+ * a NaN to the NaNs.
+ */
+NADIR_API nadir_node nadir_max(nadir_graph *graph, nadir_node x, const int32_t *axes, int32_t axis_count,
+                               const char *options);
+
+/** The minimum over `axes`: as `nadir_max`; over a batch of 0 it is inf. */
+NADIR_API nadir_node nadir_min(nadir_graph *graph, nadir_node x, const int32_t *axes, int32_t axis_count,
+                               const char *options);
+
+/**
+ * The variance over `axes`: the sum of (x - mean)² divided by (number of terms - correction), which counts the actual batch.
+ * Axes and shapes as for `nadir_sum`. Options: `keepdim` (0), `correction` (1). Where it would divide by 0 or less, it is NaN
+ * (or infinite). Gradient: dx = gy * 2 * (x - mean) / (number of terms - correction).
+ */
+NADIR_API nadir_node nadir_var(nadir_graph *graph, nadir_node x, const int32_t *axes, int32_t axis_count,
+                               const char *options);
+
+/** The standard deviation: the square root of `nadir_var`, options likewise. Gradient: dvar = gy / (2 * y), 0 where y = 0. */
+NADIR_API nadir_node nadir_std(nadir_graph *graph, nadir_node x, const int32_t *axes, int32_t axis_count,
+                               const char *options);
+
+/**
+ * The norm over `axes`. Options: `p` = 2 (default: the square root of the sum of squares), 1 (the sum of |x|) or inf (the
+ * maximum of |x|); `keepdim` (0). Axes and shapes as for `nadir_sum`. Gradients: gy * x / y (0 where y = 0), gy * sign(x), and
+ * gy * sign(x) to the greatest |x|, in equal shares if there are several.
+ */
+NADIR_API nadir_node nadir_norm(nadir_graph *graph, nadir_node x, const int32_t *axes, int32_t axis_count,
+                                const char *options);
+
+/**
+ * y = log(sum over `axes` of exp(x)), without overflow. Axes, option and shapes as for `nadir_max`. Gradient: dx = gy *
+ * exp(x - y).
+ */
+NADIR_API nadir_node nadir_logsumexp(nadir_graph *graph, nadir_node x, const int32_t *axes, int32_t axis_count,
+                                     const char *options);
+
+/** y = whether any of the mask x is true over `axes`; false of nothing. Axes, option and shapes as for `nadir_sum`. */
+NADIR_API nadir_node nadir_any(nadir_graph *graph, nadir_node x, const int32_t *axes, int32_t axis_count,
+                               const char *options);
+
+/** y = whether all of the mask x are true over `axes`; true of nothing. Axes, option and shapes as for `nadir_sum`. */
+NADIR_API nadir_node nadir_all(nadir_graph *graph, nadir_node x, const int32_t *axes, int32_t axis_count,
+                               const char *options);
+
+/**
+ * The index along `axis` (negative: from the end) of the maximum, the first of equals; NaN counts as the greatest. y is i64, 0
+ * over a batch of 0. Option: `keepdim` (0). Errors: NADIR_E_SHAPE for a length of 0. No gradient.
+ */
+NADIR_API nadir_node nadir_argmax(nadir_graph *graph, nadir_node x, int32_t axis, const char *options);
+
+/** The index along `axis` of the minimum, the first of equals; NaN counts as the least. As `nadir_argmax`. */
+NADIR_API nadir_node nadir_argmin(nadir_graph *graph, nadir_node x, int32_t axis, const char *options);
+
+/**
+ * y[i] = x[0] + … + x[i] along `axis`, in this order, of floats. Option: `reverse` (0): y[i] = x[i] + … + x[n - 1], from the end.
+ * Gradient: dx = the sum of gy the other way round.
+ */
+NADIR_API nadir_node nadir_cumsum(nadir_graph *graph, nadir_node x, int32_t axis, const char *options);
+
+/**
+ * y = exp(x) / the sum of exp(x) along `axis`, without overflow: computed from x less its maximum. Gradient: dx = y * (gy - the
+ * sum of gy * y along `axis`).
+ */
+NADIR_API nadir_node nadir_softmax(nadir_graph *graph, nadir_node x, int32_t axis);
+
+/** y = x - logsumexp(x) along `axis`. Gradient: dx = gy - exp(y) * the sum of gy along `axis`. */
+NADIR_API nadir_node nadir_log_softmax(nadir_graph *graph, nadir_node x, int32_t axis);
+
+/* --------------------------------------------------------------------------------------------- shapes and slices */
+
+/*
+ * These take any dtype. An `axis` may be negative and is counted from the end then. What only tells how elements are arranged
+ * (reshape, permute, slice and those made of them) moves none, as long as what uses the result can read them where they are.
+ */
+
 /** x broadcast to `shape` (`rank` dimensions; NADIR_BATCH allowed). Gradient: dx = the sum over what was repeated. */
 NADIR_API nadir_node nadir_broadcast_to(nadir_graph *graph, nadir_node x, const int64_t *shape, int32_t rank);
 
@@ -544,6 +709,155 @@ NADIR_API nadir_node nadir_broadcast_to(nadir_graph *graph, nadir_node x, const 
  * in x's shape.
  */
 NADIR_API nadir_node nadir_reshape(nadir_graph *graph, nadir_node x, const int64_t *shape, int32_t rank);
+
+/** The dimensions from `start_axis` to `end_axis`, both included, as one; [1] for a scalar. Gradient: as for `nadir_reshape`. */
+NADIR_API nadir_node nadir_flatten(nadir_graph *graph, nadir_node x, int32_t start_axis, int32_t end_axis);
+
+/**
+ * x without those of `axes` whose length is 1; without any such axis with NULL or a count of 0. Gradient: as for
+ * `nadir_reshape`.
+ */
+NADIR_API nadir_node nadir_squeeze(nadir_graph *graph, nadir_node x, const int32_t *axes, int32_t axis_count);
+
+/** x with a new dimension of length 1, which is number `axis` of the result. Gradient: as for `nadir_reshape`. */
+NADIR_API nadir_node nadir_unsqueeze(nadir_graph *graph, nadir_node x, int32_t axis);
+
+/**
+ * The dimensions of x in another order: dimension i of y is dimension `axes[i]` of x. `axis_count` is x's rank. Gradient: dx = gy
+ * with the dimensions back in their order.
+ */
+NADIR_API nadir_node nadir_permute(nadir_graph *graph, nadir_node x, const int32_t *axes, int32_t axis_count);
+
+/** x with two of its dimensions exchanged. Gradient: dx = gy with the same two exchanged. */
+NADIR_API nadir_node nadir_transpose(nadir_graph *graph, nadir_node x, int32_t axis_a, int32_t axis_b);
+
+/** x in the opposite order along `axes`, `axis_count` distinct ones, the batch too; along all with NULL or a count of 0.
+ *  Gradient: dx = gy in the opposite order. */
+NADIR_API nadir_node nadir_flip(nadir_graph *graph, nadir_node x, const int32_t *axes, int32_t axis_count);
+
+/**
+ * The elements start, start + step, … before `stop` along `axis`, as x[start:stop:step] of Python: negative ends count from the
+ * end, those outside are moved to it, NADIR_OPEN stands for an end that is not given. `step` is not 0; a negative one goes
+ * backwards. On the batch, ends are multiples of NADIR_BATCH (negative by their sign in C, counted from the start), 0 or
+ * NADIR_OPEN, and the step is 1, or -1 over the whole. Gradient: dx = 0 with gy in the slice.
+ */
+NADIR_API nadir_node nadir_slice(nadir_graph *graph, nadir_node x, int32_t axis, int64_t start, int64_t stop,
+                                 int64_t step);
+
+/**
+ * A new value: x with the slice of `nadir_slice` replaced by `value`, which is broadcast to the slice's shape. x stays as it was; a
+ * later slice_set of the result overwrites an earlier one. Gradients: dx = gy with 0 in the slice, dvalue = gy of the slice.
+ */
+NADIR_API nadir_node nadir_slice_set(nadir_graph *graph, nadir_node x, int32_t axis, int64_t start, int64_t stop,
+                                     int64_t step, nadir_node value);
+
+/**
+ * Those of `xs`, `count` of them (1 or more), one after the other along `axis`. Shapes are equal but for that axis; along the batch
+ * multiples of it can be joined. Gradients: each gets its part of gy.
+ */
+NADIR_API nadir_node nadir_concat(nadir_graph *graph, const nadir_node *xs, int32_t count, int32_t axis);
+
+/** Those of `xs`, `count` of them (1 or more) of one shape, along a new dimension `axis`. Gradients: each gets its part of gy. */
+NADIR_API nadir_node nadir_stack(nadir_graph *graph, const nadir_node *xs, int32_t count, int32_t axis);
+
+/**
+ * x cut along `axis` into `count` pieces of `lengths` (multiples of NADIR_BATCH along the batch), which sum to its length; they go
+ * to `out`. Errors as for all expressions, by status; `out` is all NADIR_NONE then. Gradient: as for `nadir_slice`.
+ */
+NADIR_API nadir_status nadir_split(nadir_graph *graph, nadir_node x, int32_t axis, const int64_t *lengths,
+                                   int32_t count, nadir_node *out);
+
+/**
+ * x with `before` and `after` more elements (0 or more) along `axis`, not the batch. Options: `mode` = constant (default: each is
+ * `value`, default 0), reflect (mirrored at the first and last element, which is not repeated: at most length - 1 of them) or
+ * replicate (each is the first or last element). Gradient: dx = the sum over what an element became.
+ */
+NADIR_API nadir_node nadir_pad(nadir_graph *graph, nadir_node x, int32_t axis, int64_t before, int64_t after,
+                               const char *options);
+
+/**
+ * x `repeats[i]` times (0 or more) one after the other along each dimension i, as PyTorch's repeat: `rank` is x's rank or more, with
+ * new leading dimensions. Gradient: dx = the sum over the copies.
+ */
+NADIR_API nadir_node nadir_repeat(nadir_graph *graph, nadir_node x, const int64_t *repeats, int32_t rank);
+
+/** y[(i + shift) mod n] = x[i] along `axis`, not the batch. Gradient: dx = gy rolled back. */
+NADIR_API nadir_node nadir_roll(nadir_graph *graph, nadir_node x, int32_t axis, int64_t shift);
+
+/* --------------------------------------------------------------------------------------------------------- indices */
+
+/*
+ * An index is i32 or i64, from 0 to the length less 1. One that is outside when the session runs makes nadir_forward answer
+ * NADIR_E_ARGUMENT with the index and the node in its message.
+ */
+
+/**
+ * The slices of x along `axis` that the index numbers, in its order: y[…, i…, …] = x[…, index[i…], …], where the index, of any
+ * shape, takes the place of the axis. With axis 0 these are rows of a table: an embedding. Gradient: dx = the sum of gy over the
+ * places where an element went, by `nadir_index_add`.
+ */
+NADIR_API nadir_node nadir_index_select(nadir_graph *graph, nadir_node x, int32_t axis, nadir_node index);
+
+/**
+ * x with the slices of `values` added along `axis` where the index numbers them, in its order; the shape of `values` is that of
+ * index_select(x, axis, index). Gradients: dx = gy, dvalues = index_select(gy, axis, index).
+ */
+NADIR_API nadir_node nadir_index_add(nadir_graph *graph, nadir_node x, int32_t axis, nadir_node index,
+                                     nadir_node values);
+
+/**
+ * y[i, j, k] = x[i, index[i, j, k], k], here with axis 1 of rank 3: an element of x for each of the index, whose dimensions but
+ * `axis` are x's, or constants that are less. Gradient: dx = the sum of gy over the places where an element went, by
+ * `nadir_scatter_add`.
+ */
+NADIR_API nadir_node nadir_gather(nadir_graph *graph, nadir_node x, int32_t axis, nadir_node index);
+
+/**
+ * x with the elements of `values` (of the index's shape) added: y[i, index[i, j, k], k] += values[i, j, k], here with axis 1 of
+ * rank 3, in the order of j. Dimensions of the index as for `nadir_gather`. Gradients: dx = gy, dvalues = gather(gy, axis, index).
+ */
+NADIR_API nadir_node nadir_scatter_add(nadir_graph *graph, nadir_node x, int32_t axis, nadir_node index,
+                                       nadir_node values);
+
+/**
+ * 1 where the index has its own number and else 0, along a new last dimension of `classes`, in `dtype`: of shape
+ * [index's shape…, classes]. An index outside 0 to classes - 1 has no 1. No gradient.
+ */
+NADIR_API nadir_node nadir_one_hot(nadir_graph *graph, nadir_node index, int64_t classes, nadir_dtype dtype);
+
+/** x with 0 over the diagonal number `diagonal` of its last two dimensions: y[i, j] = x[i, j] where j <= i + diagonal. No batch in
+ *  these dimensions. Gradient: dx = tril(gy). */
+NADIR_API nadir_node nadir_tril(nadir_graph *graph, nadir_node x, int64_t diagonal);
+
+/** x with 0 under the diagonal number `diagonal` of its last two dimensions: y[i, j] = x[i, j] where j >= i + diagonal. No batch in
+ *  these dimensions. Gradient: dx = triu(gy). */
+NADIR_API nadir_node nadir_triu(nadir_graph *graph, nadir_node x, int64_t diagonal);
+
+/* --------------------------------------------------------------------------------------------------- random numbers */
+
+/*
+ * A random number is a function of the graph's seed, the node's name, the graph's step (`nadir_graph_step`) and the element's index
+ * alone: by Philox 4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", 2011). The same step gives the same
+ * numbers, another step others. Outside training (`nadir_session_set_training`) each is its mean. `shape` may have NADIR_BATCH.
+ */
+
+/** Numbers from `low` to below `high`. Options: `low` (0), `high` (1). */
+NADIR_API nadir_node nadir_uniform(nadir_graph *graph, nadir_dtype dtype, const int64_t *shape, int32_t rank,
+                                   const char *options);
+
+/** Normal numbers, by Box and Muller, 1958. Options: `mean` (0), `std` (1). */
+NADIR_API nadir_node nadir_normal(nadir_graph *graph, nadir_dtype dtype, const int64_t *shape, int32_t rank,
+                                  const char *options);
+
+/** 1 with `probability` (0 to 1), else 0. */
+NADIR_API nadir_node nadir_bernoulli(nadir_graph *graph, nadir_dtype dtype, const int64_t *shape, int32_t rank,
+                                     double probability);
+
+/**
+ * y = x / (1 - probability) with the probability 1 - `probability` (0 to 1), else 0; x itself outside training. Gradient: dx = gy
+ * by the same factors.
+ */
+NADIR_API nadir_node nadir_dropout(nadir_graph *graph, nadir_node x, double probability);
 
 /* ------------------------------------------------------------------------------------------- layers and losses */
 
@@ -665,6 +979,12 @@ NADIR_API const char *nadir_session_error(const nadir_session *session);
 NADIR_API nadir_status nadir_session_memory(const nadir_session *session, const char *part, size_t *bytes);
 
 /**
+ * Says whether the session trains (any number but 0) or evaluates (0): see the random numbers. It trains at first if it has a
+ * loss. A backward pass then wants a new forward pass. Errors: NADIR_E_ARGUMENT for NULL; NADIR_E_BUSY.
+ */
+NADIR_API nadir_status nadir_session_set_training(nadir_session *session, int32_t training);
+
+/**
  * Copies an input's values, row-major, into the session. For an input with a batch dimension the byte count says the
  * batch: 0 to max_batch of them. The values stay until the next `write` or `bind` of the input.
  *
@@ -744,6 +1064,21 @@ NADIR_API nadir_status nadir_grads_flat_get(const nadir_session *session, nadir_
  * dtypes become 0. Errors: as for `nadir_grad_get`, with a message.
  */
 NADIR_API nadir_status nadir_grads_flat_set(nadir_session *session, nadir_dtype dtype, const void *data, size_t bytes);
+
+/**
+ * Compares the gradient of the loss with central differences, (L(w + h) - L(w - h)) / (2h), for every element of every
+ * parameter that the loss depends on, at the present inputs. Parameters and gradients are afterwards as they were; outputs are
+ * those of a forward pass. Random numbers stay those of the present step. It makes two forward passes an element, and reserves
+ * memory for a copy of the parameters and gradients.
+ *
+ * Options: `step` (6e-6): h, times max(1, |w|); `tolerance` (1e-6): the most that an error may be, times max(1, |gradient|).
+ * `*worst`, which may be NULL, is set to the largest error so measured, NaN if a gradient or loss is.
+ *
+ * Threads: a writer of the graph. Errors: NADIR_E_MISMATCH when an error is over the tolerance or NaN, with the parameter, the
+ * element and both values in the message; NADIR_E_DTYPE for a parameter or loss that is not f64, whose digits would not do;
+ * NADIR_E_STATE for a session without loss or inputs; those of `nadir_forward`; NADIR_E_NO_MEMORY; NADIR_E_BUSY.
+ */
+NADIR_API nadir_status nadir_grad_check(nadir_session *session, const char *options, double *worst);
 
 #ifdef __cplusplus
 }

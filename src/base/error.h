@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <span>
 #include <string_view>
 
 #include "base/status.h"
@@ -89,12 +90,29 @@ class LastError {
   Message message_;
 };
 
-// Throws an Error with the pieces as its message: fail(Status::kShape, "x is ", shape).
+// A piece of a message, of any type that a Message takes.
+struct Piece {
+  template <class T>
+  Piece(const T& piece) noexcept
+      : value(&piece),
+        append([](Message& message, const void* from) noexcept { message << *static_cast<const T*>(from); }) {}
+  template <std::size_t n>
+  Piece(const char (&text)[n]) noexcept
+      : value(text),
+        append([](Message& message, const void* from) noexcept { message << static_cast<const char*>(from); }) {}
+
+  const void* value;
+  void (*append)(Message&, const void*) noexcept;
+};
+
+[[noreturn, gnu::cold]] void fail_with(Status status, std::span<const Piece> pieces);
+
+// Throws an Error with the pieces as its message: fail(Status::kShape, "x is ", shape). Of a call, only the pieces' addresses are
+// compiled in place.
 template <class... Pieces>
-[[noreturn]] void fail(Status status, const Pieces&... pieces) {
-  Error error{status, {}};
-  (error.message << ... << pieces);
-  throw error;
+[[noreturn, gnu::cold]] void fail(Status status, const Pieces&... pieces) {
+  const Piece list[] = {Piece(pieces)...};
+  fail_with(status, list);
 }
 
 }  // namespace nadir

@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-void philox_4x32_10(uint64_t key, uint64_t counter, uint32_t result[4]);
+void philox_4x32_10(uint64_t key, uint64_t counter, uint64_t stream, uint32_t result[4]);
 
 #ifdef __cplusplus
 }

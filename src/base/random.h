@@ -17,12 +17,16 @@ constexpr std::uint64_t random_key(std::uint64_t seed, std::string_view name) no
   return hash;
 }
 
+// The upper 53 of 64 random bits, as a number below 2^53.
+inline double mantissa_53(const std::uint32_t* bits) noexcept {
+  return static_cast<double>((static_cast<std::uint64_t>(bits[1]) << 32 | bits[0]) >> 11);
+}
+
 // A uniform number in [0, 1), a multiple of 2^-53, for element number `index` of the key's stream.
 inline double uniform_01(std::uint64_t key, std::uint64_t index) noexcept {
   std::uint32_t bits[4];
-  philox_4x32_10(key, index, bits);
-  const std::uint64_t mantissa = (static_cast<std::uint64_t>(bits[1]) << 32 | bits[0]) >> 11;
-  return static_cast<double>(mantissa) * 0x1p-53;
+  philox_4x32_10(key, index, 0, bits);
+  return mantissa_53(bits) * 0x1p-53;
 }
 
 }  // namespace nadir

@@ -19,6 +19,7 @@ const char* name_of(Status status) noexcept {
     case Status::kNotFinite: return "NADIR_E_NOT_FINITE";
     case Status::kVersion: return "NADIR_E_VERSION";
     case Status::kInternal: return "NADIR_E_INTERNAL";
+    case Status::kMismatch: return "NADIR_E_MISMATCH";
   }
   return "NADIR_E_UNKNOWN";
 }

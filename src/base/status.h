@@ -21,6 +21,7 @@ enum class Status : std::int32_t {
   kNotFinite = 12,
   kVersion = 13,
   kInternal = 14,
+  kMismatch = 15,
 };
 
 // "NADIR_E_SHAPE" for Status::kShape; "NADIR_E_UNKNOWN" for a number that is no status.

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory_resource>
@@ -55,6 +56,10 @@ class Parameters {
   std::uint64_t version() const noexcept { return version_; }
   void changed() noexcept { ++version_; }
 
+  // Counts the updates: what random numbers depend on.
+  std::uint64_t steps() const noexcept { return steps_.load(std::memory_order_relaxed); }
+  void set_steps(std::uint64_t steps) noexcept { steps_.store(steps, std::memory_order_relaxed); }
+
  private:
   struct Block {
     std::byte* bytes = nullptr;
@@ -71,6 +76,7 @@ class Parameters {
   std::pmr::vector<Parameter> list_;
   std::array<Block, kFloatCount> blocks_;
   std::uint64_t version_ = 0;
+  std::atomic<std::uint64_t> steps_{0};  // asked for at any time
 };
 
 }  // namespace nadir

@@ -1,6 +1,6 @@
 // What kernels are called with: plain structs of resolved pointers and numbers. A plan fills one a step, once a batch size.
 //
-// Lengths and strides are in elements. Outputs are dense. An operand may be the output itself, never overlap it otherwise.
+// Lengths and strides are in elements. Outputs are dense but for a NestArguments'. An operand may be the output itself, never overlap it otherwise.
 #pragma once
 
 #include <cstdint>
@@ -49,6 +49,58 @@ struct UpdateArguments {
   double rate;
 };
 
+// A kernel over `in`, dense [outer, length, inner]: it reduces or scans the middle.
+struct ReduceArguments {
+  void* out;
+  const void* in;
+  std::int64_t outer;
+  std::int64_t length;
+  std::int64_t inner;
+  bool reverse;  // scans from the end
+};
+
+// An index that was outside of 0 to limit - 1; the first of a pass is kept.
+struct Fault {
+  bool is_set = false;
+  std::uint32_t node = 0;
+  std::int64_t index = 0;
+  std::int64_t limit = 0;
+};
+
+// What the kernels of a session know of the step that they are run for, and tell about it.
+struct StepState {
+  std::uint64_t step = 0;
+  bool is_training = false;
+  Fault fault;
+};
+
+// `table` is dense [outer, length, inner], `values` dense [outer, count, inner]. Values (o, k, i) belong to the table's element
+// (o, index[o * index_outer + k * index_step + i * index_inner], i).
+struct IndexArguments {
+  void* table;
+  void* values;
+  const void* index;
+  std::int64_t outer;
+  std::int64_t length;
+  std::int64_t count;
+  std::int64_t inner;
+  std::int64_t index_outer;
+  std::int64_t index_step;
+  std::int64_t index_inner;
+  StepState* state;
+  std::uint32_t node;
+};
+
+// out[i] = the random number i of the key in the state's step, or the mean outside training.
+struct RandomArguments {
+  void* out;
+  std::int64_t count;
+  std::uint64_t key;
+  double numbers[2];
+  double mean;
+  const StepState* state;
+};
+
 struct Nest;
 union Arguments;
 using Kernel = void (*)(const Arguments&) noexcept;
@@ -64,6 +116,9 @@ union Arguments {
   LaneArguments lane;
   SumArguments sum;
   MatmulArguments matmul;
+  ReduceArguments reduce;
+  IndexArguments index;
+  RandomArguments random;
   UpdateArguments update;
   NestArguments nest;
 };

@@ -14,6 +14,8 @@ struct KernelTable {
   // By the dtype of the last operand; null where there is none.
   Kernel lanes[kLaneCount][kDTypeCount];
   Kernel sum[kFloatCount];
+  Kernel max[kFloatCount];
+  Kernel min[kFloatCount];
   Kernel matmul[kFloatCount];
   // The same bits as matmul, faster where a few products are all there is, or one element (which is small too).
   Kernel small_matmul[kFloatCount];

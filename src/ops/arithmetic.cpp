@@ -54,6 +54,22 @@ Expr mul_gradient(const Backward& d, int operand) { return d.gy * d.x(1 - operan
 // d(a/b)/da = 1/b, d(a/b)/db = -(a/b)/b
 Expr div_gradient(const Backward& d, int operand) { return operand == 0 ? d.gy / d.x(1) : -(d.gy * d.y / d.x(1)); }
 
+// d(x/c)/dx = 1/c
+Expr div_scalar_gradient(const Backward& d, int) {
+  return scaled(OpId::div_scalar, d.gy, d.y.node().attributes.as<Numbers>());
+}
+
+// d(c/x)/dx = -(c/x)/x
+Expr scalar_div_gradient(const Backward& d, int) { return -(d.gy * d.y / d.x(0)); }
+
+// Constant between its jumps.
+Expr floor_div_gradient(const Backward&, int) { return {}; }
+Expr floor_div_scalar_gradient(const Backward&, int) { return {}; }
+
+// d(a - b ⌊a/b⌋)/da = 1, /db = -⌊a/b⌋
+Expr mod_gradient(const Backward& d, int operand) { return operand == 0 ? d.gy : -(d.gy * floor_div(d.x(0), d.x(1))); }
+Expr mod_scalar_gradient(const Backward& d, int) { return d.gy; }
+
 // 1 to the operand that was chosen, half to each of equals (as PyTorch).
 Expr maximum_gradient(const Backward& d, int operand) {
   const Expr mine = d.x(operand);

@@ -8,17 +8,10 @@ namespace {
 
 Expr node_of(OpId id, std::initializer_list<Expr> operands, DType dtype, const Shape& shape,
              const Attributes& attributes = {}) {
-  std::array<NodeIndex, 3> inputs{};
+  std::array<Expr, 3> repeated;
   std::size_t count = 0;
-  for (const Expr& operand : operands) inputs[count++] = broadcast_to(operand, shape).index();
-  Graph& graph = operands.begin()->graph();
-  Node node;
-  node.op = &op(id);
-  node.dtype = dtype;
-  node.shape = shape;
-  node.inputs = std::span(inputs).first(count);
-  node.attributes = attributes;
-  return {graph, graph.add(node, nullptr)};
+  for (const Expr& operand : operands) repeated[count++] = broadcast_to(operand, shape);
+  return add_node(id, std::span(repeated).first(count), dtype, shape, attributes);
 }
 
 Shape common_shape(Expr a, Expr b) {
@@ -30,16 +23,16 @@ Shape common_shape(Expr a, Expr b) {
   return *shape;
 }
 
-void check_mask(Expr x, const char* role) {
-  if (x.dtype() == DType::kU8) return;
-  fail(Status::kDType, role, " \"", x.node().name(), "\" is ", name_of(x.dtype()), "; wants a mask, u8");
-}
-
 }  // namespace
 
 void check_float(Expr x, const char* role) {
   if (is_float(x.dtype())) return;
   fail(Status::kDType, role, " \"", x.node().name(), "\" is ", name_of(x.dtype()), "; wants f32 or f64");
+}
+
+void check_mask(Expr x, const char* role) {
+  if (x.dtype() == DType::kU8) return;
+  fail(Status::kDType, role, " \"", x.node().name(), "\" is ", name_of(x.dtype()), "; wants a mask, u8");
 }
 
 void check_same_dtype(Expr a, Expr b) {
@@ -84,6 +77,12 @@ void describe_numbers(Text& text, const Node& node) {
   const auto numbers = node.attributes.as<Numbers>();
   text << ", " << numbers[0];
   if (id_of(node) == OpId::clamp || id_of(node) == OpId::softplus) text << ", " << numbers[1];
+}
+
+Expr pow_scalar(Expr x, double exponent) {
+  check_float(x, "x");
+  if (exponent == 1) return x;
+  return exponent == 2 ? square(x) : scaled(OpId::pow_scalar, x, {exponent, 0});
 }
 
 Expr logical_not(Expr x) {

@@ -32,6 +32,8 @@ Expr scaled(OpId id, Expr x, Numbers numbers);
 inline Expr scale(Expr x, double factor) { return scaled(OpId::scale, x, {factor, 0}); }
 inline Expr add_scalar(Expr x, double number) { return scaled(OpId::add_scalar, x, {number, 0}); }
 
+Expr pow_scalar(Expr x, double exponent);
+
 Expr logical_not(Expr x);
 // y = a where the mask is true, else b; all broadcast to their common shape.
 Expr where(Expr mask, Expr a, Expr b);
@@ -42,5 +44,6 @@ Expr stop_gradient(Expr x);
 // Throw unless the operand, called `role`, has a float dtype; unless two have the same.
 void check_float(Expr x, const char* role);
 void check_same_dtype(Expr a, Expr b);
+void check_mask(Expr x, const char* role);
 
 }  // namespace nadir

@@ -15,13 +15,10 @@ namespace {
 
 // x [..., in] as a matrix [rows, in].
 Expr as_matrix(Expr x) {
-  const Shape& shape = x.shape();
-  const Extent rows = shape.count_over(0, shape.rank() - 1);
-  if (rows.power > 1) fail(Status::kShape, "x ", x, "; wants one batch dimension at most");
-  if (rows.power == 1 && rows.factor > kMostBatches) fail(Status::kShape, "x ", x, "; wants fewer rows");
+  const int last = x.shape().rank() - 1;
   Shape matrix;
-  matrix.append(rows.power == 1 ? Dim::batch(rows.factor) : Dim::constant(rows.factor));
-  matrix.append(shape[shape.rank() - 1]);
+  matrix.append(joined(x, 0, last));
+  matrix.append(x.shape()[last]);
   return reshape(x, matrix);
 }
 

@@ -26,5 +26,20 @@ struct ReductionAttributes {
 
 Expr sum(Expr x, AxisSet axes, bool keepdim);
 Expr mean(Expr x, AxisSet axes, bool keepdim);
+Expr max(Expr x, AxisSet axes, bool keepdim);
+Expr min(Expr x, AxisSet axes, bool keepdim);
+Expr any(Expr x, AxisSet axes, bool keepdim);
+Expr all(Expr x, AxisSet axes, bool keepdim);
+
+// Composed of these and of others.
+Expr prod(Expr x, AxisSet axes, bool keepdim);
+Expr logsumexp(Expr x, AxisSet axes, bool keepdim);
+Expr var(Expr x, AxisSet axes, bool keepdim, double correction);
+Expr standard_deviation(Expr x, AxisSet axes, bool keepdim, double correction);
+enum class Norm { kOne, kTwo, kInfinity };
+Expr norm(Expr x, AxisSet axes, bool keepdim, Norm p);
+
+// The shape of a reduction's result.
+Shape reduced_shape(const Shape& x, AxisSet axes, bool keepdim);
 
 }  // namespace nadir

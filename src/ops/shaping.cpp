@@ -1,5 +1,7 @@
 #include "ops/shaping.h"
 
+#include <utility>
+
 #include "ops/reduction.h"
 #include "ops/registry.h"
 
@@ -7,15 +9,7 @@ namespace nadir {
 
 namespace {
 
-Expr shaped(OpId id, Expr x, const Shape& shape) {
-  const NodeIndex inputs[] = {x.index()};
-  Node node;
-  node.op = &op(id);
-  node.dtype = x.dtype();
-  node.shape = shape;
-  node.inputs = inputs;
-  return {x.graph(), x.graph().add(node, nullptr)};
-}
+Expr shaped(OpId id, Expr x, const Shape& shape) { return add_node(id, {x}, x.dtype(), shape); }
 
 void check_size(Expr x, const Shape& shape) {
   if (size_fits(shape, size_of(x.dtype()))) return;
@@ -61,5 +55,95 @@ Expr broadcast_to_gradient(const Backward& d, int) {
 }
 
 Expr reshape_gradient(const Backward& d, int) { return reshape(d.gy, d.x(0).shape()); }
+
+// ---------------------------------------------------------------------------------------------------- permutations
+
+Expr permute(Expr x, PermuteAttributes order) {
+  Shape shape;
+  bool is_same = true;
+  for (int axis = 0; axis < x.shape().rank(); ++axis) {
+    const int from = order.axes[static_cast<std::size_t>(axis)];
+    shape.append(x.shape()[from]);
+    is_same = is_same && from == axis;
+  }
+  return is_same ? x : add_node(OpId::permute, {x}, x.dtype(), shape, Attributes(order));
+}
+
+Expr permute(Expr x, std::span<const std::int32_t> axes) {
+  const int rank = x.shape().rank();
+  if (static_cast<int>(axes.size()) != rank)
+    fail(Status::kShape, "x ", x, ": ", axes.size(), " axes given; wants ", rank);
+  PermuteAttributes order{};
+  AxisSet seen;
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    const int axis = checked_axis(x, axes[i]);
+    if (seen.contains(axis)) fail(Status::kShape, "axis ", axes[i], " is given twice; x ", x);
+    seen.insert(axis);
+    order.axes[i] = static_cast<std::int8_t>(axis);
+  }
+  return permute(x, order);
+}
+
+Expr transpose(Expr x, int axis_a, int axis_b) {
+  PermuteAttributes order{};
+  for (std::size_t i = 0; i < order.axes.size(); ++i) order.axes[i] = static_cast<std::int8_t>(i);
+  std::swap(order.axes[static_cast<std::size_t>(checked_axis(x, axis_a))],
+            order.axes[static_cast<std::size_t>(checked_axis(x, axis_b))]);
+  return permute(x, order);
+}
+
+void describe_permute(Text& text, const Node& node) {
+  const auto order = node.attributes.as<PermuteAttributes>();
+  text << ", axes=[";
+  for (int axis = 0; axis < node.shape.rank(); ++axis) {
+    text << (axis > 0 ? ", " : "") << static_cast<int>(order.axes[static_cast<std::size_t>(axis)]);
+  }
+  text << ']';
+}
+
+Expr permute_gradient(const Backward& d, int) {
+  const auto order = d.y.node().attributes.as<PermuteAttributes>();
+  PermuteAttributes inverse{};
+  for (int axis = 0; axis < d.y.shape().rank(); ++axis) {
+    inverse.axes[static_cast<std::size_t>(order.axes[static_cast<std::size_t>(axis)])] = static_cast<std::int8_t>(axis);
+  }
+  return permute(d.gy, inverse);
+}
+
+// --------------------------------------------------------------------------------------------- shapes by their axes
+
+Expr flatten(Expr x, int start_axis, int end_axis) {
+  if (x.shape().is_scalar()) return unsqueeze(x, 0);
+  const int first = checked_axis(x, start_axis);
+  const int last = checked_axis(x, end_axis);
+  if (first > last) fail(Status::kShape, "x ", x, ": start_axis ", start_axis, " is behind end_axis ", end_axis);
+  Shape shape;
+  for (int axis = 0; axis < first; ++axis) shape.append(x.shape()[axis]);
+  shape.append(joined(x, first, last + 1));
+  for (int axis = last + 1; axis < x.shape().rank(); ++axis) shape.append(x.shape()[axis]);
+  return reshape(x, shape);
+}
+
+Expr squeeze(Expr x, AxisSet axes) {
+  Shape shape;
+  for (int axis = 0; axis < x.shape().rank(); ++axis) {
+    if (!axes.contains(axis) || !x.shape()[axis].is_one()) shape.append(x.shape()[axis]);
+  }
+  return reshape(x, shape);
+}
+
+Expr unsqueeze(Expr x, int axis) {
+  const int at = checked_axis(x, axis, x.shape().rank() + 1);
+  Shape shape;
+  for (int old = 0; old <= x.shape().rank(); ++old) {
+    if (old == at) append_dim(shape, Dim::constant(1), x);
+    if (old < x.shape().rank()) append_dim(shape, x.shape()[old], x);
+  }
+  return reshape(x, shape);
+}
+
+Expr full(Graph& graph, DType dtype, const Shape& shape, double value) {
+  return broadcast_to(scalar(graph, dtype, value), shape);
+}
 
 }  // namespace nadir

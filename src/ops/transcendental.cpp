@@ -47,6 +47,31 @@ Expr acos_gradient(const Backward& d, int) { return -(d.gy * rsqrt(one_minus(squ
 // d(atan x)/dx = 1/(1 + x²)
 Expr atan_gradient(const Backward& d, int) { return d.gy / one_plus(square(d.x(0))); }
 
+// d(a^b)/da = b a^(b-1), 0 for b = 0; /db = a^b ln a, 0 for a = 0 and b >= 0
+Expr pow_gradient(const Backward& d, int operand) {
+  const Expr a = d.x(0);
+  const Expr b = d.x(1);
+  const Expr zero = filled_like(d.gy, 0);
+  if (operand == 0) return where(eq(b, zero), zero, d.gy * (b * pow(a, add_scalar(b, -1))));
+  return where(logical_and(eq(a, zero), ge(b, zero)), zero, d.gy * (d.y * log(a)));
+}
+
+// d(x^c)/dx = c x^(c-1), 0 for c = 0
+Expr pow_scalar_gradient(const Backward& d, int) {
+  const double c = d.y.node().attributes.as<Numbers>()[0];
+  if (c == 0) return {};
+  return (c * d.gy) * pow_scalar(d.x(0), c - 1);
+}
+
+// d(c^x)/dx = c^x ln c, 0 for c = 0 and x >= 0
+Expr scalar_pow_gradient(const Backward& d, int) {
+  const double c = d.y.node().attributes.as<Numbers>()[0];
+  const Expr gradient = scale(d.gy * d.y, std::log(c));
+  if (c != 0) return gradient;
+  const Expr zero = filled_like(d.gy, 0);
+  return where(ge(d.x(0), zero), zero, gradient);
+}
+
 // d(sinh x)/dx = cosh x
 Expr sinh_gradient(const Backward& d, int) { return d.gy * cosh(d.x(0)); }
 
@@ -55,6 +80,12 @@ Expr cosh_gradient(const Backward& d, int) { return d.gy * sinh(d.x(0)); }
 
 // d(tanh x)/dx = 1 - tanh² x
 Expr tanh_gradient(const Backward& d, int) { return d.gy * one_minus(square(d.y)); }
+
+// d(erf x)/dx = 2/√π exp(-x²)
+Expr erf_gradient(const Backward& d, int) { return (2 * std::numbers::inv_sqrtpi * d.gy) * exp(neg(square(d.x(0)))); }
+
+// d(erfc x)/dx = -2/√π exp(-x²)
+Expr erfc_gradient(const Backward& d, int) { return (-2 * std::numbers::inv_sqrtpi * d.gy) * exp(neg(square(d.x(0)))); }
 
 // dσ(x)/dx = σ(x) (1 - σ(x))
 Expr sigmoid_gradient(const Backward& d, int) { return d.gy * (d.y * one_minus(d.y)); }
@@ -73,6 +104,14 @@ Expr mish_gradient(const Backward& d, int) {
   const Expr x = d.x(0);
   const Expr t = tanh(scaled(OpId::softplus, x, {1, 20}));
   return d.gy * (t + x * (one_minus(square(t)) * sigmoid(x)));
+}
+
+// With the normal distribution Φ and its density φ: d(x Φ(x))/dx = Φ(x) + x φ(x)
+Expr gelu_gradient(const Backward& d, int) {
+  const Expr x = d.x(0);
+  const Expr distribution = scale(erfc(scale(x, -1 / std::numbers::sqrt2)), 0.5);
+  const Expr density = scale(exp(scale(square(x), -0.5)), std::numbers::inv_sqrtpi / std::numbers::sqrt2);
+  return d.gy * (distribution + x * density);
 }
 
 // 1 for x > 0, else α exp x, which is y + α

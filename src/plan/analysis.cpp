@@ -39,7 +39,8 @@ void differentiate(Graph& graph, NodeIndex loss, Analysis& analysis) {
 }
 
 bool is_constant(const Node& node, const Analysis& analysis) {
-  if (id_of(node) == OpId::input || id_of(node) == OpId::param) return false;
+  const OpId id = id_of(node);
+  if (id == OpId::input || id == OpId::param || id == OpId::random) return false;
   return std::all_of(node.inputs.begin(), node.inputs.end(),
                      [&](NodeIndex input) { return analysis.phases[input] == Phase::kConstant; });
 }
@@ -98,7 +99,7 @@ int product_with_bias(const Graph& graph, const Analysis& analysis, NodeIndex su
     if (!analysis.gradients_from(product).empty()) continue;  // it is delivered, too
     if (analysis.phases[product] != analysis.phases[sum] || id_of(repeated) != OpId::broadcast_to) continue;
     const Shape& row = graph[repeated.inputs[0]].shape;
-    const Dim columns = graph[sum].shape[1];
+    const Dim columns = graph[sum].shape[graph[sum].shape.rank() - 1];
     const bool is_row = row.count() == columns.extent() && (row.is_scalar() || row[row.rank() - 1] == columns);
     if (is_row) return static_cast<int>(operand);
   }

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "ops/registry.h"
+#include "plan/resolve.h"
 
 namespace nadir {
 
@@ -81,15 +82,12 @@ void Lowering::deliver(const ParameterGradient& gradient) {
   delivered_[number] = true;
   const View& from = views_[gradient.gradient];
   if (from.place.region == Place::Region::kNone) fail(Status::kInternal, "a gradient was not lowered");
-  Step step;
-  step.out = View::dense(block_place(Place::Region::kGradient, *gradient.parameter), from.dtype, from.shape);
+  const View out = View::dense(block_place(Place::Region::kGradient, *gradient.parameter), from.dtype, from.shape);
   if (variant_ == kOverwriting) {
-    step.in[0] = from;
+    emit_lane(LaneId::copy, out, from);
   } else {
-    step.lane = LaneId::add;
-    step.in = {step.out, from, View{}};
+    emit_lane(LaneId::add, out, out, from);
   }
-  emit(step);
 }
 
 void Lowering::keep_outputs() {
@@ -102,13 +100,10 @@ void Lowering::keep_output(NodeIndex index) {
   const bool is_stored = id_of(node) == OpId::input || id_of(node) == OpId::param;
   if (is_stored && index != wanted_.loss) return;  // read where it is
   View view = views_[index];
-  if (view.place.region != Place::Region::kBuffer || !view.is_dense()) {
+  if (view.place.region != Place::Region::kBuffer || !view.is_dense() || view.offset != Offset()) {
     current_ = index;
-    Step step;
-    step.in[0] = view;
-    step.out = View::dense(new_buffer(node.dtype, node.shape.count()), node.dtype, node.shape);
-    emit(step);
-    view = step.out;
+    view = View::dense(new_buffer(node.dtype, node.shape.count()), node.dtype, node.shape);
+    emit_lane(LaneId::copy, view, views_[index]);
   }
   buffers_[view.place.index].last = kForEver;
   plan_.outputs.push_back({index, view.place, node.dtype, node.shape.count()});
@@ -118,11 +113,9 @@ void Lowering::keep_output(NodeIndex index) {
 
 View Lowering::dense(const View& view) {
   if (view.is_dense()) return view;
-  Step step;
-  step.in[0] = view;
-  step.out = View::dense(new_buffer(view.dtype, view.shape.count()), view.dtype, view.shape);
-  emit(step);
-  return step.out;
+  const View copy = View::dense(new_buffer(view.dtype, view.shape.count()), view.dtype, view.shape);
+  emit_lane(LaneId::copy, copy, view);
+  return copy;
 }
 
 View Lowering::reshaped(const View& view, const Shape& shape) {
@@ -173,6 +166,24 @@ void Lowering::emit(const Step& step) {
   touch(step.scratch);
   steps_->push_back(step);
   ++now_;
+}
+
+void Lowering::emit_lane(LaneId lane, const View& out, const View& a, const View& b) {
+  Step step;
+  step.resolver = resolve_lane;
+  step.lane = lane;
+  step.out = out;
+  step.in = {a, b, View{}};
+  step.may_nest = !out.is_dense() || !a.is_dense() || (!b.is_none() && !b.is_dense());
+  emit(step);
+}
+
+bool Lowering::may_overwrite(NodeIndex index) const noexcept {
+  if (analysis_.users[index] != 1 || analysis_.is_root[index] || !analysis_.gradients_from(index).empty()) return false;
+  if (analysis_.phases[index] != analysis_.phases[current_]) return false;
+  // What wrote all of a buffer of its own, and not what is a view of another's.
+  const OpId id = id_of(graph_[index]);
+  return id == OpId::slice_set || id == OpId::index_add || id == OpId::scatter_add || id == OpId::concat;
 }
 
 }  // namespace nadir

@@ -36,6 +36,9 @@ class Lowering {
   Place new_buffer(DType dtype, Extent count);
   Place add_input(NodeIndex index);
   Place add_constant(NodeIndex index);
+  // That the session has to tell kernels its step, and ask them for wrong indices.
+  void use_random_numbers() noexcept { plan_.has_random_numbers = true; }
+  void use_indices() noexcept { plan_.has_indices = true; }
 
   // Where the result of a node goes, which becomes its view. `accumulate` says that the step has to add to what is there;
   // it is set only for one that can.
@@ -46,6 +49,11 @@ class Lowering {
   Destination destination(NodeIndex index, bool can_accumulate);
 
   void emit(const Step& step);
+  // Emits out = lane(a, b).
+  void emit_lane(LaneId lane, const View& out, const View& a, const View& b = {});
+
+  // Whether a node's buffer may be changed in place by the node that is being lowered: nobody else will read it.
+  bool may_overwrite(NodeIndex index) const noexcept;
 
  private:
   // The two ways to run backward, as bits: see Buffer::variants.
@@ -72,8 +80,18 @@ class Lowering {
   Variant variant_ = kBoth;
 };
 
-// Lowers one node.
+// Lowers one node: by the table in lower.cpp, which has a function an operation.
 void lower(Lowering& lowering, NodeIndex index);
+
+// The operations by families.
+#define LEAF(name) void lower_##name(Lowering& lowering, NodeIndex index);
+#define OTHER(name) void lower_##name(Lowering& lowering, NodeIndex index);
+#include "ops/registry.def"
+void lower_lane(Lowering& lowering, NodeIndex index);
+// Computes the product `product`, plus a bias if that is not none, as the value of `result`.
+void lower_product(Lowering& lowering, NodeIndex result, const Node& product, const View& bias);
+
+inline Extent product(Extent a, Extent b) noexcept { return {a.factor * b.factor, a.power + b.power}; }
 
 // The place of a parameter, or of its gradient, in its dtype's block.
 Place block_place(Place::Region region, const Parameter& parameter) noexcept;

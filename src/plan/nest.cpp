@@ -7,11 +7,17 @@ namespace nadir {
 
 namespace {
 
-constexpr std::int64_t kStrip = 256;  // elements gathered at a time; three operands of them stay in the L1 cache
+constexpr std::int64_t kStrip = 256;  // elements gathered at a time; four operands of them stay in the L1 cache
 
 void gather(void* to, const std::byte* from, std::int64_t count, std::int64_t stride_bytes, std::size_t size) noexcept {
   auto* out = static_cast<std::byte*>(to);
   for (std::int64_t i = 0; i < count; ++i, out += size, from += stride_bytes) std::memcpy(out, from, size);
+}
+
+void scatter(std::byte* to, const void* from, std::int64_t count, std::int64_t stride_bytes,
+             std::size_t size) noexcept {
+  const auto* in = static_cast<const std::byte*>(from);
+  for (std::int64_t i = 0; i < count; ++i, in += size, to += stride_bytes) std::memcpy(to, in, size);
 }
 
 // One line along the last dimension, with operands as they start.
@@ -19,33 +25,66 @@ void run_line(const NestArguments& a, std::byte* const* start) noexcept {
   const Nest& nest = *a.nest;
   const auto last = static_cast<std::size_t>(nest.rank - 1);
   const std::int64_t length = nest.lengths[last];
-  alignas(64) std::byte strips[kMostOperands][kStrip * sizeof(double)];
+  alignas(64) std::byte strips[kMostOperands + 1][kStrip * sizeof(double)];
   Arguments line{};
   line.lane = a.lane;
   line.lane.splat = 0;
 
-  bool gathers = false;
+  const bool scatters = nest.strides[0][last] != 1;
+  bool in_strips = scatters;
   for (std::size_t operand = 1; operand <= kMostOperands; ++operand) {
     if (!a.lane.in[operand - 1]) continue;
     const std::int64_t stride = nest.strides[operand][last];
     if (stride == 0) line.lane.splat |= 1u << (operand - 1);
-    gathers = gathers || stride > 1 || stride < 0;
+    in_strips = in_strips || stride > 1 || stride < 0;
   }
-  const std::int64_t strip = gathers ? kStrip : length;
+  const auto step_of = [&](std::size_t operand) {
+    return nest.strides[operand][last] * static_cast<std::int64_t>(nest.element_sizes[operand]);
+  };
+  const std::int64_t strip = in_strips ? kStrip : length;
   for (std::int64_t done = 0; done < length; done += strip) {
     line.lane.count = std::min(strip, length - done);
-    line.lane.out = start[0] + done * static_cast<std::int64_t>(nest.element_sizes[0]);
+    std::byte* const out = start[0] + done * step_of(0);
+    line.lane.out = scatters ? strips[0] : out;
     for (std::size_t operand = 1; operand <= kMostOperands; ++operand) {
       if (!a.lane.in[operand - 1]) continue;
-      const std::int64_t stride = nest.strides[operand][last] * static_cast<std::int64_t>(nest.element_sizes[operand]);
-      const std::byte* from = start[operand] + done * stride;
+      const std::byte* from = start[operand] + done * step_of(operand);
       line.lane.in[operand - 1] = from;
       if (nest.strides[operand][last] == 0 || nest.strides[operand][last] == 1) continue;
-      gather(strips[operand - 1], from, line.lane.count, stride, nest.element_sizes[operand]);
-      line.lane.in[operand - 1] = strips[operand - 1];
+      gather(strips[operand], from, line.lane.count, step_of(operand), nest.element_sizes[operand]);
+      line.lane.in[operand - 1] = strips[operand];
     }
     a.kernel(line);
+    if (scatters) scatter(out, strips[0], line.lane.count, step_of(0), nest.element_sizes[0]);
   }
+}
+
+// Calls f with the operands' addresses for each element of the first `rank` dimensions.
+template <class F>
+void for_each_element(const Nest& nest, int rank, std::byte* (&start)[kMostOperands + 1], F f) noexcept {
+  const auto advance = [&](std::size_t axis, std::int64_t by) {
+    for (std::size_t operand = 0; operand <= kMostOperands; ++operand) {
+      if (start[operand])
+        start[operand] += by * nest.strides[operand][axis] * static_cast<std::int64_t>(nest.element_sizes[operand]);
+    }
+  };
+  std::array<std::int64_t, kMaxRank> index{};
+  while (true) {
+    f();
+    int axis = rank - 1;
+    for (; axis >= 0; --axis) {
+      const auto at = static_cast<std::size_t>(axis);
+      advance(at, 1);
+      if (++index[at] < nest.lengths[at]) break;
+      advance(at, -nest.lengths[at]);
+      index[at] = 0;
+    }
+    if (axis < 0) return;
+  }
+}
+
+std::byte* bytes_at(const void* address) noexcept {
+  return const_cast<std::byte*>(static_cast<const std::byte*>(address));
 }
 
 }  // namespace
@@ -63,44 +102,37 @@ void Nest::append(std::int64_t length, const std::array<std::int64_t, kMostOpera
 }
 
 std::int64_t Nest::count() const noexcept {
-  std::int64_t product = 1;
-  for (int i = 0; i < rank; ++i) product *= lengths[static_cast<std::size_t>(i)];
-  return product;
+  std::int64_t all = 1;
+  for (int i = 0; i < rank; ++i) all *= lengths[static_cast<std::size_t>(i)];
+  return all;
 }
 
 bool Nest::is_flat() const noexcept {
   if (rank == 0) return true;
   const auto is_simple = [](const auto& operand) { return operand[0] == 0 || operand[0] == 1; };
-  return rank == 1 && std::all_of(strides.begin(), strides.end(), is_simple);
+  return rank == 1 && strides[0][0] == 1 && std::all_of(strides.begin() + 1, strides.end(), is_simple);
 }
 
 void run_nest(const Arguments& arguments) noexcept {
   const NestArguments& a = arguments.nest;
-  const Nest& nest = *a.nest;
-  std::byte* start[kMostOperands + 1] = {static_cast<std::byte*>(a.lane.out)};
-  for (std::size_t i = 0; i < kMostOperands; ++i) {
-    start[i + 1] = const_cast<std::byte*>(static_cast<const std::byte*>(a.lane.in[i]));
-  }
-  const auto advance = [&](std::size_t axis, std::int64_t by) {
-    for (std::size_t operand = 0; operand <= kMostOperands; ++operand) {
-      if (start[operand])
-        start[operand] += by * nest.strides[operand][axis] * static_cast<std::int64_t>(nest.element_sizes[operand]);
-    }
-  };
+  std::byte* start[kMostOperands + 1] = {bytes_at(a.lane.out), bytes_at(a.lane.in[0]), bytes_at(a.lane.in[1]),
+                                         bytes_at(a.lane.in[2])};
+  for_each_element(*a.nest, a.nest->rank - 1, start, [&] { run_line(a, start); });
+}
 
-  std::array<std::int64_t, kMaxRank> index{};
-  while (true) {
-    run_line(a, start);
-    int axis = nest.rank - 2;
-    for (; axis >= 0; --axis) {
-      const auto at = static_cast<std::size_t>(axis);
-      advance(at, 1);
-      if (++index[at] < nest.lengths[at]) break;
-      advance(at, -nest.lengths[at]);
-      index[at] = 0;
-    }
-    if (axis < 0) return;
-  }
+void run_products(const Arguments& arguments) noexcept {
+  const Nest& nest = *arguments.nest.nest;
+  if (nest.count() == 0) return;
+  Arguments one{};
+  one.matmul = nest.product;
+  std::byte* start[kMostOperands + 1] = {bytes_at(nest.product.out), bytes_at(nest.product.a),
+                                         bytes_at(nest.product.b)};
+  for_each_element(nest, nest.rank, start, [&] {
+    one.matmul.out = start[0];
+    one.matmul.a = start[1];
+    one.matmul.b = start[2];
+    nest.kernel(one);
+  });
 }
 
 }  // namespace nadir

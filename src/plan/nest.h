@@ -1,4 +1,4 @@
-// Elementwise steps whose operands are not all dense: an outer loop over strided dimensions around a lane function.
+// Kernels inside loops over strided dimensions: lane functions whose operands are not all dense, and products of many matrices.
 #pragma once
 
 #include <array>
@@ -19,6 +19,9 @@ struct Nest {
   std::array<std::size_t, kMostOperands + 1> element_sizes{};
   std::array<std::int64_t, kMaxRank> lengths{};
   std::array<std::array<std::int64_t, kMaxRank>, kMostOperands + 1> strides{};  // in elements
+  // Of products: what is run for each of the dimensions' elements, with the addresses of the first.
+  Kernel kernel = nullptr;
+  MatmulArguments product{};
 
   void append(std::int64_t length, const std::array<std::int64_t, kMostOperands + 1>& operand_strides) noexcept;
   std::int64_t count() const noexcept;
@@ -26,7 +29,10 @@ struct Nest {
   bool is_flat() const noexcept;
 };
 
-// Runs arguments.nest.
+// Runs the lane function of arguments.nest.
 void run_nest(const Arguments& arguments) noexcept;
+
+// Runs the products of arguments.nest.nest. Operands are the result, a and b.
+void run_products(const Arguments& arguments) noexcept;
 
 }  // namespace nadir

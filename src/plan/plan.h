@@ -16,18 +16,29 @@
 
 namespace nadir {
 
-struct Step {
-  enum class Kind : std::uint8_t { kLane, kSum, kMatmul, kExtent };
+struct Nest;
+struct Record;
+struct Resolution;
 
-  Kind kind = Kind::kLane;
+struct Step {
+  // Turns the step into a record. `nest` is null unless may_nest; it must stay where it is.
+  using Resolver = void (*)(const Step&, const Resolution&, Record&, Nest* nest) noexcept;
+
+  Resolver resolver = nullptr;
   LaneId lane = LaneId::copy;
-  bool accumulate = false;          // of kSum and kMatmul: add to what is there
-  std::array<double, 2> numbers{};  // of a SCALED operation
+  bool may_nest = false;            // for some batch
+  bool accumulate = false;          // add to what is there, where the kernel can
+  bool reverse = false;             // of a cumulative sum
+  std::uint8_t variant = 0;         // which of a family's kernels
+  NodeIndex node = 0;               // of which an index may be wrong
+  std::uint64_t key = 0;            // of random numbers
+  std::array<double, 2> numbers{};  // of a SCALED operation, or of random numbers
+  double mean = 0;                  // of random numbers
   View out;
-  std::array<View, 3> in;  // of kMatmul: a, b and, if not none, the bias
-  Place scratch;           // of kMatmul
-  // Of kSum: `in` is dense [outer, length, inner]. Of kExtent: the number is `length`.
-  Extent outer, length, inner, divisor;
+  std::array<View, 3> in;
+  Place scratch;
+  // The operand as dense [outer, length, inner]; `count` indices; what a sum is divided by.
+  Extent outer, length, inner, count, divisor;
 };
 
 // An input that the plan reads.
@@ -84,6 +95,8 @@ struct Plan {
 
   std::size_t arena_bytes = 0;
   bool has_loss = false;
+  bool has_random_numbers = false;
+  bool has_indices = false;
 };
 
 // What a session wants.

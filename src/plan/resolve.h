@@ -22,15 +22,22 @@ struct Memory {
   std::array<std::byte*, kFloatCount> parameters{};
   std::array<std::byte*, kFloatCount> gradients{};
   const std::byte* const* inputs = nullptr;
+  StepState* state = nullptr;
 
   std::byte* address(const Place& place) const noexcept;
 };
 
-// Whether a step may need a Nest, for some batch.
-bool may_nest(const Step& step) noexcept;
+// What steps are resolved for.
+struct Resolution {
+  std::int64_t batch;
+  const Memory& memory;
+  const KernelTable& kernels;
 
-// `nest` is null unless may_nest; it must stay where it is.
-void resolve(const Step& step, std::int64_t batch, const Memory& memory, const KernelTable& kernels, Record& record,
-             Nest* nest) noexcept;
+  // Of a view's first element; null for none.
+  std::byte* address(const View& view) const noexcept;
+};
+
+// A step that applies a lane function: `in` may have any strides.
+void resolve_lane(const Step& step, const Resolution& at, Record& record, Nest* nest) noexcept;
 
 }  // namespace nadir

@@ -21,7 +21,7 @@ int skip_ones(const Shape& shape, int axis) noexcept {
 }  // namespace
 
 View View::dense(Place place, DType dtype, const Shape& shape) noexcept {
-  return {place, dtype, shape, dense_strides(shape)};
+  return {place, dtype, shape, dense_strides(shape), {}};
 }
 
 bool View::is_dense() const noexcept {
@@ -46,10 +46,13 @@ View View::broadcast_to(const Shape& to) const noexcept {
 }
 
 std::optional<View> View::reshaped(const Shape& to) const noexcept {
-  if (is_dense()) return dense(place, dtype, to);
-  // Dimensions of length 1 come and go freely.
   View view = *this;
   view.shape = to;
+  if (is_dense()) {
+    view.strides = dense_strides(to);
+    return view;
+  }
+  // Dimensions of length 1 come and go freely.
   int from_axis = skip_ones(shape, 0);
   for (int axis = 0; axis < to.rank(); ++axis) {
     Extent& stride = view.strides[static_cast<std::size_t>(axis)];
@@ -62,6 +65,27 @@ std::optional<View> View::reshaped(const Shape& to) const noexcept {
     from_axis = skip_ones(shape, from_axis + 1);
   }
   if (from_axis != shape.rank()) return std::nullopt;
+  return view;
+}
+
+View View::permuted(const std::array<std::int8_t, kMaxRank>& axes) const noexcept {
+  View view = *this;
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    const auto from = static_cast<std::size_t>(axes[static_cast<std::size_t>(axis)]);
+    view.shape[axis] = shape[static_cast<int>(from)];
+    view.strides[static_cast<std::size_t>(axis)] = strides[from];
+  }
+  return view;
+}
+
+View View::sliced(int axis, std::int64_t start, std::int64_t batches, std::int64_t step, Dim length) const noexcept {
+  View view = *this;
+  Extent& stride = view.strides[static_cast<std::size_t>(axis)];
+  view.shape[axis] = length;
+  if (view.shape.count().factor == 0) return view;  // nothing, wherever it begins
+  view.offset.add(start * stride.factor, stride.power);
+  if (batches != 0) view.offset.add(batches * stride.factor, stride.power + 1);
+  stride.factor = length.is_one() ? stride.factor : step * stride.factor;
   return view;
 }
 

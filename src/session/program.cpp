@@ -9,7 +9,7 @@ namespace {
 std::size_t count_nests(const Plan& plan) {
   std::ptrdiff_t count = 0;
   for (const Steps* steps : {&plan.constants, &plan.forward, &plan.backward, &plan.accumulating_backward}) {
-    count += std::count_if(steps->begin(), steps->end(), may_nest);
+    count += std::count_if(steps->begin(), steps->end(), [](const Step& step) { return step.may_nest; });
   }
   return static_cast<std::size_t>(count);
 }
@@ -25,11 +25,12 @@ Program::Program(const Plan& plan, std::pmr::memory_resource* resource)
       nests_(count_nests(plan), resource) {}
 
 void Program::resolve(std::int64_t batch, const Memory& memory, const KernelTable& kernels) noexcept {
+  const Resolution resolution{batch, memory, kernels};
   Nest* nest = nests_.data();
   const auto resolve_all = [&](const Steps& steps, Records& records) {
     for (std::size_t i = 0; i < steps.size(); ++i) {
-      nadir::resolve(steps[i], batch, memory, kernels, records[i], nest);
-      if (may_nest(steps[i])) ++nest;
+      steps[i].resolver(steps[i], resolution, records[i], nest);
+      if (steps[i].may_nest) ++nest;
     }
   };
   resolve_all(plan_.constants, constants_);

@@ -26,16 +26,22 @@ void copy(void* to, const void* from, std::size_t bytes) noexcept {
 
 }  // namespace
 
-template <class... Pieces>
-Status Session::refuse(Status status, const char* function, const Pieces&... pieces) noexcept {
+Status Session::refuse_with(Status status, const char* function, std::span<const Piece> pieces) noexcept {
   Message message;
-  (message << ... << pieces);
+  for (const Piece& piece : pieces) piece.append(message, piece.value);
   error_.set(status, function, nullptr, message.view());
   return status;
 }
 
 Status Session::reject(Status status, const char* function, std::string_view message) noexcept {
   return inside(Access::kNone, [=, this] { return refuse(status, function, message); });
+}
+
+Status Session::reject(const LastError& error) noexcept {
+  return inside(Access::kNone, [&, this] {
+    error_.set(error);
+    return error.status();
+  });
 }
 
 // ------------------------------------------------------------------------------------------------------- inputs
@@ -152,9 +158,37 @@ Status Session::prepare() noexcept {
   }
   batch_ = first ? first->rows : max_batch_;
   program_.resolve(batch_, memory_, kernels_);
+  state_.fault.is_set = false;
   program_.run_constants();
+  if (state_.fault.is_set) return refuse_index();
   is_resolved_ = true;
   return Status::kOk;
+}
+
+// Runs the forward pass of the present inputs, parameters and step.
+Status Session::compute() noexcept {
+  if (!is_resolved_) [[unlikely]] {
+    const Status status = prepare();
+    if (status != Status::kOk) return status;
+  }
+  if (uses_state_) [[unlikely]] {
+    state_.step = graph_->parameters().steps();
+    state_.fault.is_set = false;
+  }
+  program_.run_forward();
+  if (uses_state_ && state_.fault.is_set) [[unlikely]]
+    return refuse_index();
+  return Status::kOk;
+}
+
+Status Session::refuse_index() noexcept {
+  has_results_ = false;
+  can_go_back_ = false;
+  const Fault& fault = state_.fault;
+  // Nodes of the gradients are not the host's.
+  const std::string_view name = knows(fault.node) ? name_of_node(fault.node) : "a gradient";
+  return refuse(Status::kArgument, "forward", '"', name, "\" has the index ", fault.index, "; wants 0 to ",
+                fault.limit - 1);
 }
 
 bool Session::loss_is_finite() const noexcept {
@@ -172,17 +206,23 @@ Status Session::refuse_loss() noexcept {
 
 Status Session::forward() noexcept {
   return inside(Access::kRead, [this] {
-    if (!is_resolved_) [[unlikely]] {
-      const Status status = prepare();
-      if (status != Status::kOk) return status;
-    }
-    program_.run_forward();
+    const Status status = compute();
+    if (status != Status::kOk) [[unlikely]]
+      return status;
     has_results_ = true;
     is_skipping_ = false;
     can_go_back_ = plan_.has_loss;
     parameters_seen_ = graph_->parameters().version();
     if (checks_loss_ && !loss_is_finite()) [[unlikely]]
       return refuse_loss();
+    return done();
+  });
+}
+
+Status Session::set_training(bool training) noexcept {
+  return inside(Access::kNone, [=, this] {
+    state_.is_training = training;
+    can_go_back_ = false;
     return done();
   });
 }
@@ -302,7 +342,9 @@ Status Session::sgd_step(double rate) noexcept {
     if (checks_gradients_ && !gradients_are_finite()) [[unlikely]]
       return refuse_gradients();
     sgd_update(updates_, kernels_, rate);
-    graph_->parameters().changed();
+    Parameters& parameters = graph_->parameters();
+    parameters.changed();
+    parameters.set_steps(parameters.steps() + 1);
     return done();
   });
 }

@@ -57,6 +57,14 @@ class Session {
   Status backward() noexcept;
   Status zero_grad() noexcept;
   Status sgd_step(double rate) noexcept;
+  Status set_training(bool training) noexcept;
+
+  struct GradCheck {
+    double step;
+    double tolerance;
+  };
+  // Compares gradients with central differences; the largest error goes to `worst`. Throws std::bad_alloc, before anything.
+  Status grad_check(const GradCheck& settings, double& worst);
 
   Status grad_get(const Parameter& parameter, void* data, std::size_t bytes) const noexcept;
   Status grads_get(DType dtype, void* data, std::size_t bytes) const noexcept;
@@ -64,6 +72,7 @@ class Session {
 
   // Keeps a failure that was found before entering, unless someone is inside.
   Status reject(Status status, const char* function, std::string_view message) noexcept;
+  Status reject(const LastError& error) noexcept;
 
   std::size_t arena_bytes() const noexcept { return arena_.bytes(); }
   std::size_t gradient_bytes() const noexcept;
@@ -117,7 +126,11 @@ class Session {
   }
 
   template <class... Pieces>
-  [[gnu::noinline, gnu::cold]] Status refuse(Status status, const char* function, const Pieces&... pieces) noexcept;
+  [[gnu::cold]] Status refuse(Status status, const char* function, const Pieces&... pieces) noexcept {
+    const Piece list[] = {Piece(pieces)...};
+    return refuse_with(status, function, list);
+  }
+  [[gnu::cold]] Status refuse_with(Status status, const char* function, std::span<const Piece> pieces) noexcept;
   Status done() noexcept {
     if (error_.status() != Status::kOk) [[unlikely]]
       error_.clear();
@@ -127,6 +140,11 @@ class Session {
   Status accept(const char* function, NodeIndex node, std::size_t bytes, const void* data) noexcept;
   Status set_rows(const char* function, Input& input, std::size_t bytes) noexcept;
   Status prepare() noexcept;
+  Status compute() noexcept;
+  Status refuse_index() noexcept;
+  Status refuse_grad_check() noexcept;
+  Status compare_gradients(const GradCheck& settings, double& worst) noexcept;
+  double loss_at(double& value, double moved) noexcept;
   Status read_inside(NodeIndex node, void* data, std::size_t bytes) noexcept;
   Status refuse_backward() noexcept;
   Status refuse_step(double rate) noexcept;
@@ -145,6 +163,7 @@ class Session {
   Program program_;
   Block arena_;
   Block gradients_[kFloatCount];
+  StepState state_;
   Memory memory_;
   std::pmr::vector<Input> inputs_;
   std::pmr::vector<const std::byte*> input_data_;
@@ -152,6 +171,7 @@ class Session {
   std::pmr::vector<Update> updates_;
   const void* loss_ = nullptr;
   DType loss_dtype_ = DType::kF32;
+  bool uses_state_ = false;
   bool checks_loss_ = false;
   bool checks_gradients_ = false;
   double greatest_rate_ = 0;  // that is finite in every dtype to update

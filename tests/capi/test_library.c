@@ -19,14 +19,15 @@ static void version_is_that_of_the_header(void **state) {
 
 static void statuses_have_their_names(void **state) {
   static const char *const names[] = {
-      "NADIR_OK",         "NADIR_E_ARGUMENT",  "NADIR_E_SHAPE",       "NADIR_E_DTYPE",   "NADIR_E_NO_MEMORY",
-      "NADIR_E_STATE",    "NADIR_E_BUSY",      "NADIR_E_UNSUPPORTED", "NADIR_E_IO",      "NADIR_E_FORMAT",
-      "NADIR_E_CALLBACK", "NADIR_E_CANCELLED", "NADIR_E_NOT_FINITE",  "NADIR_E_VERSION", "NADIR_E_INTERNAL"};
+      "NADIR_OK",           "NADIR_E_ARGUMENT", "NADIR_E_SHAPE",    "NADIR_E_DTYPE",
+      "NADIR_E_NO_MEMORY",  "NADIR_E_STATE",    "NADIR_E_BUSY",     "NADIR_E_UNSUPPORTED",
+      "NADIR_E_IO",         "NADIR_E_FORMAT",   "NADIR_E_CALLBACK", "NADIR_E_CANCELLED",
+      "NADIR_E_NOT_FINITE", "NADIR_E_VERSION",  "NADIR_E_INTERNAL", "NADIR_E_MISMATCH"};
   size_t i;
   (void)state;
   for (i = 0; i < COUNT_OF(names); ++i) assert_string_equal(nadir_status_name((nadir_status)i), names[i]);
   assert_string_equal(nadir_status_name(-1), "NADIR_E_UNKNOWN");
-  assert_string_equal(nadir_status_name(15), "NADIR_E_UNKNOWN");
+  assert_string_equal(nadir_status_name(16), "NADIR_E_UNKNOWN");
   assert_string_equal(nadir_status_name(INT32_MIN), "NADIR_E_UNKNOWN");
 }
 

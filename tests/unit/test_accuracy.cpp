@@ -28,6 +28,7 @@ Real softplus(Real x) { return x > 20 ? x : std::log1p(std::exp(x)); }
 Real log_sigmoid(Real x) { return x < 0 ? x - std::log1p(std::exp(x)) : -std::log1p(std::exp(-x)); }
 Real silu(Real x) { return x * sigmoid(x); }
 Real mish(Real x) { return x * std::tanh(x > 50 ? x : std::log1p(std::exp(x))); }
+Real gelu(Real x) { return x * std::erfc(-x / std::sqrt(Real(2))) / 2; }
 Real elu(Real x) { return x > 0 ? x : std::expm1(x); }
 Real selu(Real x) {
   const Real scale = 1.0507009873554804934193349852946L, alpha = 1.6732632423543772848170429916717L;
@@ -89,6 +90,16 @@ const std::vector<Case> kCases = {
      {3, 3},
      {{kUsual, {-89, 89, false}}, {kUsual, {-710, 710, false}}}},
     {LaneId::tanh, "tanh", [](Real x) { return std::tanh(x); }, {3, 3}, {{kUsual, kSmall}, {kUsual, kSmall}}},
+    {LaneId::erf,
+     "erf",
+     [](Real x) { return std::erf(x); },
+     {3, 3},
+     {{kUsual, kUnit, kSmall}, {kUsual, kUnit, kSmall}}},
+    {LaneId::erfc,
+     "erfc",
+     [](Real x) { return std::erfc(x); },
+     {6, 6},
+     {{kUsual, {-1, 10.06, false}}, {kUsual, {-1, 27.23, false}}}},
     {LaneId::sigmoid, "sigmoid", sigmoid, {4, 4}, {{kUsual, {-87, 87, false}}, {kUsual, {-708, 708, false}}}},
     {LaneId::log_sigmoid,
      "log_sigmoid",
@@ -97,6 +108,7 @@ const std::vector<Case> kCases = {
      {{kUsual, {-87, 87, false}}, {kUsual, {-708, 708, false}}}},
     {LaneId::silu, "silu", silu, {5, 5}, {{kUsual, {-80, 80, false}}, {kUsual, {-700, 700, false}}}},
     {LaneId::mish, "mish", mish, {8, 8}, {{kUsual, {-40, 80, false}}, {kUsual, {-300, 700, false}}}},
+    {LaneId::gelu, "gelu", gelu, {8, 8}, {{kUsual, kSmall, {-14.4, 1, false}}, {kUsual, kSmall, {-38.5, 1, false}}}},
     {LaneId::softplus, "softplus", softplus, {4, 4}, {{kUsual, {-87, 19, false}}, {kUsual, {-700, 19, false}}}},
     {LaneId::elu, "elu", elu, {3, 3}, {{kUsual, kSmall}, {kUsual, kSmall}}},
     {LaneId::selu, "selu", selu, {4, 4}, {{kUsual, kSmall}, {kUsual, kSmall}}},
@@ -189,22 +201,25 @@ void check_limits(const KernelTable& table) {
     LaneId lane;
     T x, y;
   } limits[] = {
-      {LaneId::exp, 0, 1},        {LaneId::exp, inf, inf},       {LaneId::exp, -inf, 0},
-      {LaneId::expm1, 0, 0},      {LaneId::expm1, inf, inf},     {LaneId::expm1, -inf, -1},
-      {LaneId::log, 1, 0},        {LaneId::log, 0, -inf},        {LaneId::log, inf, inf},
-      {LaneId::log, -1, nan},     {LaneId::log1p, 0, 0},         {LaneId::log1p, -1, -inf},
-      {LaneId::log1p, inf, inf},  {LaneId::log2, 8, 3},          {LaneId::log2, 0, -inf},
-      {LaneId::log2, inf, inf},   {LaneId::sin, 0, 0},           {LaneId::cos, 0, 1},
-      {LaneId::sin, inf, nan},    {LaneId::cos, -inf, nan},      {LaneId::tan, 0, 0},
-      {LaneId::asin, 0, 0},       {LaneId::asin, 2, nan},        {LaneId::acos, 1, 0},
-      {LaneId::acos, -2, nan},    {LaneId::atan, 0, 0},          {LaneId::sinh, 0, 0},
-      {LaneId::sinh, inf, inf},   {LaneId::sinh, -inf, -inf},    {LaneId::cosh, 0, 1},
-      {LaneId::cosh, -inf, inf},  {LaneId::tanh, 0, 0},          {LaneId::tanh, inf, 1},
-      {LaneId::tanh, -inf, -1},   {LaneId::sigmoid, 0, T(0.5)},  {LaneId::sigmoid, inf, 1},
-      {LaneId::sigmoid, -inf, 0}, {LaneId::log_sigmoid, inf, 0}, {LaneId::log_sigmoid, -inf, -inf},
-      {LaneId::silu, 0, 0},       {LaneId::silu, inf, inf},      {LaneId::mish, 0, 0},
-      {LaneId::mish, inf, inf},   {LaneId::softplus, -inf, 0},   {LaneId::softplus, inf, inf},
-      {LaneId::elu, -inf, -1},    {LaneId::elu, inf, inf},       {LaneId::elu, 0, 0},
+      {LaneId::exp, 0, 1},           {LaneId::exp, inf, inf},       {LaneId::exp, -inf, 0},
+      {LaneId::expm1, 0, 0},         {LaneId::expm1, inf, inf},     {LaneId::expm1, -inf, -1},
+      {LaneId::log, 1, 0},           {LaneId::log, 0, -inf},        {LaneId::log, inf, inf},
+      {LaneId::log, -1, nan},        {LaneId::log1p, 0, 0},         {LaneId::log1p, -1, -inf},
+      {LaneId::log1p, inf, inf},     {LaneId::log2, 8, 3},          {LaneId::log2, 0, -inf},
+      {LaneId::log2, inf, inf},      {LaneId::sin, 0, 0},           {LaneId::cos, 0, 1},
+      {LaneId::sin, inf, nan},       {LaneId::cos, -inf, nan},      {LaneId::tan, 0, 0},
+      {LaneId::asin, 0, 0},          {LaneId::asin, 2, nan},        {LaneId::acos, 1, 0},
+      {LaneId::acos, -2, nan},       {LaneId::atan, 0, 0},          {LaneId::sinh, 0, 0},
+      {LaneId::sinh, inf, inf},      {LaneId::sinh, -inf, -inf},    {LaneId::cosh, 0, 1},
+      {LaneId::cosh, -inf, inf},     {LaneId::tanh, 0, 0},          {LaneId::tanh, inf, 1},
+      {LaneId::tanh, -inf, -1},      {LaneId::sigmoid, 0, T(0.5)},  {LaneId::sigmoid, inf, 1},
+      {LaneId::sigmoid, -inf, 0},    {LaneId::log_sigmoid, inf, 0}, {LaneId::log_sigmoid, -inf, -inf},
+      {LaneId::silu, 0, 0},          {LaneId::silu, inf, inf},      {LaneId::mish, 0, 0},
+      {LaneId::mish, inf, inf},      {LaneId::softplus, -inf, 0},   {LaneId::softplus, inf, inf},
+      {LaneId::erf, 0, 0},           {LaneId::erf, inf, 1},         {LaneId::erf, -inf, -1},
+      {LaneId::erfc, 0, 1},          {LaneId::erfc, inf, 0},        {LaneId::erfc, -inf, 2},
+      {LaneId::gelu, 0, 0},          {LaneId::gelu, inf, inf}, {LaneId::elu, -inf, -1},       {LaneId::elu, inf, inf},
+      {LaneId::elu, 0, 0},
   };
   for (const auto& limit : limits) {
     const T got = apply<T>(table, limit.lane, {limit.x})[0];

@@ -129,7 +129,7 @@ void sizes_over_the_limit_are_noticed(void**) {
 // The known answers of Random123's own tests.
 void philox_gives_the_published_numbers(void**) {
   std::uint32_t bits[4];
-  philox_4x32_10(0, 0, bits);
+  philox_4x32_10(0, 0, 0, bits);
   const std::uint32_t wanted[] = {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8};
   assert_memory_equal(bits, wanted, sizeof bits);
 }

@@ -24,6 +24,29 @@ xt::xarray<T> mapped(xt::xarray<T> x, F f) {
   return x;
 }
 
+// f applied to each pair of elements.
+template <class T, class F>
+xt::xarray<T> paired(const xt::xarray<T>& a, const xt::xarray<T>& b, F f) {
+  xt::xarray<T> result = a;
+  std::transform(a.begin(), a.end(), b.begin(), result.begin(), f);
+  return result;
+}
+
+// The remainder and the quotient of Python, by its own words: the remainder has the sign of b, and a = quotient * b + remainder.
+template <class T>
+T remainder_of(T a, T b) {
+  const T rest = std::fmod(a, b);
+  return rest != 0 && std::signbit(rest) != std::signbit(b) ? rest + b : rest;
+}
+template <class T>
+T quotient_of(T a, T b) {
+  if (b == 0) return a / b;
+  T quotient = (a - std::fmod(a, b)) / b;
+  if (const T rest = std::fmod(a, b); rest != 0 && std::signbit(rest) != std::signbit(b)) quotient -= 1;
+  if (quotient == 0) return std::copysign(T(0), a / b) * (std::isnan(a / b) ? a / b : T(1));
+  return std::round(quotient);
+}
+
 template <class T>
 xt::xarray<T> reference(LaneId lane, const xt::xarray<T>& a, const xt::xarray<T>& b, T low, T high) {
   const xt::xarray<T> relu6_of_shifted = mapped(xt::xarray<T>(a + T(3)), [](T x) {
@@ -54,6 +77,15 @@ xt::xarray<T> reference(LaneId lane, const xt::xarray<T>& a, const xt::xarray<T>
     case LaneId::sub: return a - b;
     case LaneId::mul: return a * b;
     case LaneId::div: return a / b;
+    case LaneId::floor_div: return paired(a, b, quotient_of<T>);
+    case LaneId::mod: return paired(a, b, remainder_of<T>);
+    case LaneId::pow: return paired(a, b, [](T x, T y) { return std::pow(x, y); });
+    case LaneId::div_scalar: return a / low;
+    case LaneId::scalar_div: return low / a;
+    case LaneId::floor_div_scalar: return mapped(a, [low](T x) { return quotient_of(x, low); });
+    case LaneId::mod_scalar: return mapped(a, [low](T x) { return remainder_of(x, low); });
+    case LaneId::pow_scalar: return mapped(a, [low](T x) { return std::pow(x, low); });
+    case LaneId::scalar_pow: return mapped(a, [low](T x) { return std::pow(low, x); });
     case LaneId::maximum: return xt::where(a > b, a, xt::where(b > a, b, xt::where(xt::equal(a, b), a, a + b)));
     case LaneId::minimum: return xt::where(a < b, a, xt::where(b < a, b, xt::where(xt::equal(a, b), a, a + b)));
     case LaneId::copy: return a;

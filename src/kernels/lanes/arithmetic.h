@@ -43,6 +43,20 @@ struct add_scalar {
   }
 };
 
+struct div_scalar {
+  template <class V>
+  static V at(V x, V number, V) {
+    return x / number;
+  }
+};
+
+struct scalar_div {
+  template <class V>
+  static V at(V x, V number, V) {
+    return number / x;
+  }
+};
+
 // NaN stays NaN.
 struct clamp {
   template <class V>

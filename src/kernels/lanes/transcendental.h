@@ -144,6 +144,27 @@ struct mish : OfPacks {
   }
 };
 
+struct erf : OfPacks {
+  template <class V>
+  static V at(V x) {
+    return math::erf(x);
+  }
+};
+
+struct erfc : OfPacks {
+  template <class V>
+  static V at(V x) {
+    return math::erfc(x);
+  }
+};
+
+struct gelu : OfPacks {
+  template <class V>
+  static V at(V x) {
+    return math::gelu(x);
+  }
+};
+
 struct elu : OfPacks {
   template <class V>
   static V at(V x, V alpha, V) {

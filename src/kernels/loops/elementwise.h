@@ -1,11 +1,16 @@
 // The loops that apply a lane function to arrays.
 #pragma once
 
+#include <cerrno>
+
 #include "kernels/arguments.h"
 #include "kernels/simd.h"
 
 namespace nadir {
 namespace {
+
+// The step from one element of an operand to the next.
+inline std::int64_t advance(const LaneArguments& l, int operand) { return (l.splat >> operand & 1u) != 0 ? 0 : 1; }
 
 // An operand: an array, or one value for all.
 template <class T, bool kSplat>
@@ -24,9 +29,30 @@ inline constexpr bool kPacksOnly = requires {
   Lane::kPacksOnly;
 };
 
+// Whether it takes numbers alone.
+template <class Lane>
+inline constexpr bool kNumbersOnly = requires {
+  Lane::kNumbersOnly;
+};
+
+// The C library may set the host's errno.
+class KeptErrno {
+ public:
+  KeptErrno() = default;
+  KeptErrno(const KeptErrno&) = delete;
+  KeptErrno& operator=(const KeptErrno&) = delete;
+  ~KeptErrno() { errno = kept_; }
+
+ private:
+  int kept_ = errno;
+};
+
 // out[i] = f(in[i]) by vectors, the last of which is filled up with 1.
 template <class T, class F>
 void for_each_padded_pack(T* out, const T* in, bool splat, std::int64_t count, F f) {
+#if defined(NADIR_SCALAR_KERNELS)
+  const KeptErrno kept;
+#endif
   constexpr std::int64_t kWidth = Pack<T>::size;
   if (splat && count > 0) {
     T value[kWidth];
@@ -79,6 +105,9 @@ void scaled_kernel(const Arguments& arguments) noexcept {
   if constexpr (kPacksOnly<Lane>) {
     for_each_padded_pack(out, in, splat, l.count,
                          [=](Pack<T> x) { return Lane::at(x, Pack<T>::splat(first), Pack<T>::splat(second)); });
+  } else if constexpr (kNumbersOnly<Lane>) {
+    const KeptErrno kept;
+    for (std::int64_t i = 0; i < l.count; ++i) out[i] = Lane::at(in[splat ? 0 : i], first, second);
   } else {
     const auto run = [&](auto x) {
       for_each_pack(out, l.count, [=]<class V>(V*, std::int64_t i) {
@@ -95,19 +124,26 @@ void binary_kernel(const Arguments& arguments) noexcept {
   T* out = static_cast<T*>(l.out);
   const T* a = static_cast<const T*>(l.in[0]);
   const T* b = static_cast<const T*>(l.in[1]);
-  if (l.count == 1) {
-    *out = Lane::at(*a, *b);
-    return;
-  }
-  const auto run = [&](auto x, auto y) {
-    for_each_pack(out, l.count,
-                  [=]<class V>(V*, std::int64_t i) { return Lane::at(x.template at<V>(i), y.template at<V>(i)); });
-  };
-  switch (l.splat & 3u) {
-    case 0: return run(Source<T, false>{a}, Source<T, false>{b});
-    case 1: return run(Source<T, true>{a}, Source<T, false>{b});
-    case 2: return run(Source<T, false>{a}, Source<T, true>{b});
-    default: return run(Source<T, true>{a}, Source<T, true>{b});
+  if constexpr (kNumbersOnly<Lane>) {
+    const KeptErrno kept;
+    const std::int64_t a_step = advance(l, 0);
+    const std::int64_t b_step = advance(l, 1);
+    for (std::int64_t i = 0; i < l.count; ++i) out[i] = Lane::at(a[i * a_step], b[i * b_step]);
+  } else {
+    if (l.count == 1) {
+      *out = Lane::at(*a, *b);
+      return;
+    }
+    const auto run = [&](auto x, auto y) {
+      for_each_pack(out, l.count,
+                    [=]<class V>(V*, std::int64_t i) { return Lane::at(x.template at<V>(i), y.template at<V>(i)); });
+    };
+    switch (l.splat & 3u) {
+      case 0: return run(Source<T, false>{a}, Source<T, false>{b});
+      case 1: return run(Source<T, true>{a}, Source<T, false>{b});
+      case 2: return run(Source<T, false>{a}, Source<T, true>{b});
+      default: return run(Source<T, true>{a}, Source<T, true>{b});
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/arguments.h"
+#include "kernels/loops/elementwise.h"
 
 namespace nadir {
 namespace {
@@ -75,9 +76,6 @@ struct logical_not {
 };
 
 }  // namespace masks
-
-// The step from one element of an operand to the next.
-inline std::int64_t advance(const LaneArguments& l, int operand) { return (l.splat >> operand & 1u) != 0 ? 0 : 1; }
 
 template <class Test, class T>
 void test_kernel(const Arguments& arguments) noexcept {

@@ -3,8 +3,10 @@
 
 #include "kernels/lanes/activations.h"
 #include "kernels/lanes/arithmetic.h"
+#include "kernels/lanes/by_number.h"
 #include "kernels/lanes/transcendental.h"
 #include "kernels/loops/elementwise.h"
+#include "kernels/loops/extreme.h"
 #include "kernels/loops/masks.h"
 #include "kernels/loops/matmul.h"
 #include "kernels/loops/sum.h"
@@ -44,6 +46,8 @@ constexpr KernelTable make_table(const char* isa) {
            copy_kernel<std::int64_t>, copy_kernel<Mask>},
       },
       {sum_kernel<float>, sum_kernel<double>},
+      {extreme_kernel<lanes::maximum, float>, extreme_kernel<lanes::maximum, double>},
+      {extreme_kernel<lanes::minimum, float>, extreme_kernel<lanes::minimum, double>},
       {matmul_kernel<float>, matmul_kernel<double>},
       {small_matmul_kernel<float>, small_matmul_kernel<double>},
       {dot_kernel<float>, dot_kernel<double>},

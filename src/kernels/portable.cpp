@@ -1,0 +1,255 @@
+#include "kernels/portable.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <numbers>
+
+#include "base/random.h"
+
+namespace nadir {
+
+namespace {
+
+// ------------------------------------------------------------------------------------------- reductions and scans
+
+// Whether any element has the truth value `wanted`, for each (outer, inner).
+bool has(const std::uint8_t* in, const ReduceArguments& r, bool wanted) noexcept {
+  for (std::int64_t l = 0; l < r.length; ++l) {
+    if ((in[l * r.inner] != 0) == wanted) return true;
+  }
+  return false;
+}
+
+// Calls f with the numbers of the input's and the output's element for each (outer, inner).
+template <class F>
+void for_each_line(const ReduceArguments& r, F f) noexcept {
+  for (std::int64_t o = 0; o < r.outer; ++o) {
+    for (std::int64_t i = 0; i < r.inner; ++i) f(o * r.length * r.inner + i, o * r.inner + i);
+  }
+}
+
+// NaN is beyond everything.
+struct Greater {
+  template <class T>
+  static bool is_beyond(T a, T b) noexcept {
+    return a > b || (a != a && b == b);
+  }
+};
+struct Less {
+  template <class T>
+  static bool is_beyond(T a, T b) noexcept {
+    return a < b || (a != a && b == b);
+  }
+};
+
+template <class Order, class T>
+void where_extreme(const Arguments& arguments) noexcept {
+  const ReduceArguments& r = arguments.reduce;
+  const T* in = static_cast<const T*>(r.in);
+  auto* out = static_cast<std::int64_t*>(r.out);
+  for_each_line(r, [&](std::int64_t from, std::int64_t to) {
+    std::int64_t best = 0;
+    for (std::int64_t l = 1; l < r.length; ++l) {
+      if (Order::is_beyond(in[from + l * r.inner], in[from + best * r.inner])) best = l;
+    }
+    out[to] = best;
+  });
+}
+
+template <class T>
+void cumulate(const Arguments& arguments) noexcept {
+  const ReduceArguments& r = arguments.reduce;
+  const std::int64_t line = r.length * r.inner;
+  for (std::int64_t o = 0; o < r.outer; ++o) {
+    const T* in = static_cast<const T*>(r.in) + o * line;
+    T* out = static_cast<T*>(r.out) + o * line;
+    const std::int64_t step = r.reverse ? -r.inner : r.inner;
+    std::int64_t row = r.reverse ? line - r.inner : 0;
+    for (std::int64_t l = 0; l < r.length; ++l, row += step) {
+      for (std::int64_t i = 0; i < r.inner; ++i)
+        out[row + i] = l == 0 ? in[row + i] : out[row - step + i] + in[row + i];
+    }
+  }
+}
+
+// --------------------------------------------------------------------------------------------------------- indices
+
+// Whether an index is one; the first that is not is kept.
+bool is_inside(std::int64_t index, const IndexArguments& a) noexcept {
+  if (index >= 0 && index < a.length) return true;
+  Fault& fault = a.state->fault;
+  if (!fault.is_set) fault = {true, a.node, index, a.length};
+  return false;
+}
+
+// Calls f(element of the table or -1, element of the values, how many) for runs of elements that lie side by side in both.
+template <class Index, class F>
+void for_each_run(const IndexArguments& a, F f) noexcept {
+  const auto* index = static_cast<const Index*>(a.index);
+  const bool whole_rows = a.index_inner == 0;
+  const std::int64_t run = whole_rows ? a.inner : 1;
+  for (std::int64_t o = 0; o < a.outer; ++o) {
+    for (std::int64_t k = 0; k < a.count; ++k) {
+      for (std::int64_t i = 0; i < a.inner; i += run) {
+        const std::int64_t at = index[o * a.index_outer + k * a.index_step + i * a.index_inner];
+        const std::int64_t element = is_inside(at, a) ? (o * a.length + at) * a.inner + i : -1;
+        f(element, (o * a.count + k) * a.inner + i, run);
+      }
+    }
+  }
+}
+
+template <class T, class Index>
+void gather(const Arguments& arguments) noexcept {
+  const IndexArguments& a = arguments.index;
+  const T* table = static_cast<const T*>(a.table);
+  T* values = static_cast<T*>(a.values);
+  for_each_run<Index>(a, [=](std::int64_t from, std::int64_t to, std::int64_t run) {
+    if (from < 0) {
+      std::memset(values + to, 0, static_cast<std::size_t>(run) * sizeof(T));
+    } else if (run == 1) {
+      values[to] = table[from];
+    } else {
+      std::memcpy(values + to, table + from, static_cast<std::size_t>(run) * sizeof(T));
+    }
+  });
+}
+
+template <class T, class Index>
+void scatter_add(const Arguments& arguments) noexcept {
+  const IndexArguments& a = arguments.index;
+  T* table = static_cast<T*>(a.table);
+  const T* values = static_cast<const T*>(a.values);
+  for_each_run<Index>(a, [=](std::int64_t to, std::int64_t from, std::int64_t run) {
+    if (to < 0) return;
+    for (std::int64_t i = 0; i < run; ++i) table[to + i] += values[from + i];
+  });
+}
+
+// -------------------------------------------------------------------------------------------------- random numbers
+
+// A block of random bits makes one number for each of its 32-bit words (f32) or pairs of words (f64).
+template <class T>
+inline constexpr int kPerBlock = 16 / static_cast<int>(sizeof(T));
+
+// Uniform in [0, 1), with as many bits as the type holds.
+template <class T>
+double unit_number(const std::uint32_t* bits, int number) noexcept {
+  if constexpr (sizeof(T) == 4) {
+    return static_cast<double>(bits[number] >> 8) * 0x1p-24;
+  } else {
+    return mantissa_53(bits + 2 * number) * 0x1p-53;
+  }
+}
+
+// Calls make(bits, numbers) for every block, which fills in kPerBlock<T> numbers.
+template <class T, class F>
+void for_each_block(const RandomArguments& a, F make) noexcept {
+  T* out = static_cast<T*>(a.out);
+  if (!a.state->is_training) {
+    std::fill(out, out + a.count, static_cast<T>(a.mean));
+    return;
+  }
+  for (std::int64_t done = 0; done < a.count; done += kPerBlock<T>) {
+    std::uint32_t bits[4];
+    T numbers[kPerBlock<T>];
+    philox_4x32_10(a.key, static_cast<std::uint64_t>(done / kPerBlock<T>), a.state->step, bits);
+    make(bits, numbers);
+    const std::int64_t left = std::min<std::int64_t>(kPerBlock<T>, a.count - done);
+    for (std::int64_t i = 0; i < left; ++i) out[done + i] = numbers[i];
+  }
+}
+
+template <class T>
+void uniform(const Arguments& arguments) noexcept {
+  const RandomArguments& a = arguments.random;
+  const double low = a.numbers[0];
+  const double high = a.numbers[1];
+  const T end = static_cast<T>(high);
+  const T below = std::nextafter(end, static_cast<T>(low));
+  for_each_block<T>(a, [=](const std::uint32_t* bits, T* numbers) {
+    for (int i = 0; i < kPerBlock<T>; ++i) {
+      const T number = static_cast<T>(low + (high - low) * unit_number<T>(bits, i));
+      numbers[i] = number >= end && low < high ? below : number;  // rounding may have reached the end
+    }
+  });
+}
+
+template <class T>
+void normal(const Arguments& arguments) noexcept {
+  const RandomArguments& a = arguments.random;
+  const double mean = a.numbers[0];
+  const double deviation = a.numbers[1];
+  for_each_block<T>(a, [=](const std::uint32_t* bits, T* numbers) {
+    for (int i = 0; i < kPerBlock<T>; i += 2) {
+      const double radius = std::sqrt(-2 * std::log1p(-unit_number<T>(bits, i)));
+      const double angle = 2 * std::numbers::pi * unit_number<T>(bits, i + 1);
+      numbers[i] = static_cast<T>(mean + deviation * (radius * std::cos(angle)));
+      numbers[i + 1] = static_cast<T>(mean + deviation * (radius * std::sin(angle)));
+    }
+  });
+}
+
+template <class T>
+void bernoulli(const Arguments& arguments) noexcept {
+  const RandomArguments& a = arguments.random;
+  const double probability = a.numbers[0];
+  const T value = static_cast<T>(a.numbers[1]);
+  for_each_block<T>(a, [=](const std::uint32_t* bits, T* numbers) {
+    for (int i = 0; i < kPerBlock<T>; ++i) numbers[i] = unit_number<T>(bits, i) < probability ? value : T(0);
+  });
+}
+
+// The kernel for f32 or f64.
+Kernel for_float(DType dtype, Kernel f32, Kernel f64) noexcept { return dtype == DType::kF32 ? f32 : f64; }
+
+template <class T>
+Kernel gather_by(DType index) noexcept {
+  return index == DType::kI32 ? gather<T, std::int32_t> : gather<T, std::int64_t>;
+}
+template <class T>
+Kernel scatter_add_by(DType index) noexcept {
+  return index == DType::kI32 ? scatter_add<T, std::int32_t> : scatter_add<T, std::int64_t>;
+}
+
+}  // namespace
+
+void any_kernel(const Arguments& arguments) noexcept {
+  const ReduceArguments& r = arguments.reduce;
+  const auto* in = static_cast<const std::uint8_t*>(r.in);
+  auto* out = static_cast<std::uint8_t*>(r.out);
+  for_each_line(r, [&](std::int64_t from, std::int64_t to) { out[to] = has(in + from, r, true); });
+}
+
+void all_kernel(const Arguments& arguments) noexcept {
+  const ReduceArguments& r = arguments.reduce;
+  const auto* in = static_cast<const std::uint8_t*>(r.in);
+  auto* out = static_cast<std::uint8_t*>(r.out);
+  for_each_line(r, [&](std::int64_t from, std::int64_t to) { out[to] = !has(in + from, r, false); });
+}
+
+Kernel argmax_kernel(DType dtype) noexcept {
+  return for_float(dtype, where_extreme<Greater, float>, where_extreme<Greater, double>);
+}
+Kernel argmin_kernel(DType dtype) noexcept {
+  return for_float(dtype, where_extreme<Less, float>, where_extreme<Less, double>);
+}
+Kernel cumsum_kernel(DType dtype) noexcept { return for_float(dtype, cumulate<float>, cumulate<double>); }
+
+Kernel gather_kernel(DType dtype, DType index) noexcept {
+  switch (size_of(dtype)) {
+    case 1: return gather_by<std::uint8_t>(index);
+    case 4: return gather_by<std::uint32_t>(index);
+    default: return gather_by<std::uint64_t>(index);
+  }
+}
+Kernel scatter_add_kernel(DType dtype, DType index) noexcept {
+  return for_float(dtype, scatter_add_by<float>(index), scatter_add_by<double>(index));
+}
+
+Kernel uniform_kernel(DType dtype) noexcept { return for_float(dtype, uniform<float>, uniform<double>); }
+Kernel normal_kernel(DType dtype) noexcept { return for_float(dtype, normal<float>, normal<double>); }
+Kernel bernoulli_kernel(DType dtype) noexcept { return for_float(dtype, bernoulli<float>, bernoulli<double>); }
+
+}  // namespace nadir

@@ -1,0 +1,55 @@
+// Elementwise operations: a lane function over operands of any strides.
+#include "ops/elementwise.h"
+#include "plan/lowering.h"
+#include "plan/resolve.h"
+
+namespace nadir {
+
+namespace {
+
+LaneId lane_of(const Node& node) noexcept {
+  switch (id_of(node)) {
+    case OpId::logical_not: return LaneId::logical_not;
+    case OpId::where: return LaneId::where;
+    case OpId::cast: return static_cast<LaneId>(static_cast<int>(LaneId::cast_f32) + index_of(node.dtype));
+    default: return static_cast<LaneId>(node.op->lane);
+  }
+}
+
+// A sum of a product and a repeated row is that product with a bias.
+bool lower_biased_product(Lowering& lowering, NodeIndex index) {
+  const int product = product_with_bias(lowering.graph(), lowering.analysis(), index);
+  if (product < 0) return false;
+  const Node& sum = lowering.graph()[index];
+  const Node& repeated = lowering.graph()[sum.inputs[static_cast<std::size_t>(1 - product)]];
+  const View row = lowering.dense(lowering.operand(repeated, 0));
+  lower_product(lowering, index, lowering.graph()[sum.inputs[static_cast<std::size_t>(product)]], row);
+  return true;
+}
+
+}  // namespace
+
+void lower_lane(Lowering& lowering, NodeIndex index) {
+  const Node& node = lowering.graph()[index];
+  if (id_of(node) == OpId::add && lower_biased_product(lowering, index)) return;
+  Step step;
+  step.resolver = resolve_lane;
+  step.lane = lane_of(node);
+  step.numbers = node.attributes.as<Numbers>();
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+    step.in[i] = lowering.operand(node, i);
+    step.may_nest = step.may_nest || !step.in[i].is_dense();
+  }
+  step.out = lowering.destination(index, false).view;
+  lowering.emit(step);
+}
+
+void lower_logical_not(Lowering& lowering, NodeIndex index) { lower_lane(lowering, index); }
+void lower_where(Lowering& lowering, NodeIndex index) { lower_lane(lowering, index); }
+void lower_cast(Lowering& lowering, NodeIndex index) { lower_lane(lowering, index); }
+
+void lower_stop_gradient(Lowering& lowering, NodeIndex index) {
+  lowering.set_view(index, lowering.operand(lowering.graph()[index], 0));
+}
+
+}  // namespace nadir

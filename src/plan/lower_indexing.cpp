@@ -1,0 +1,89 @@
+// Elements by index.
+#include "kernels/portable.h"
+#include "ops/indexing.h"
+#include "ops/registry.h"
+#include "plan/lowering.h"
+#include "plan/resolve.h"
+
+namespace nadir {
+
+namespace {
+
+enum Variant : std::uint8_t {
+  kWholeSlices = 0,  // an index is for all of the inner dimensions,
+  kElements = 1,     // or for one element
+  kScatter = 2,      // adds to the table, rather than reads from it
+};
+
+// in: the table (what is read or added to), the values, the index.
+void resolve_indexing(const Step& step, const Resolution& at, Record& record, Nest*) noexcept {
+  const bool by_element = (step.variant & kElements) != 0;
+  const auto& [table, values, index] = step.in;
+  IndexArguments& a = record.arguments.index = {};
+  a.table = at.address(table);
+  a.values = at.address(values);
+  a.index = at.address(index);
+  a.outer = step.outer.at(at.batch);
+  a.length = step.length.at(at.batch);
+  a.count = step.count.at(at.batch);
+  a.inner = step.inner.at(at.batch);
+  a.index_outer = by_element ? a.count * a.inner : 0;
+  a.index_step = by_element ? a.inner : 1;
+  a.index_inner = by_element ? 1 : 0;
+  a.state = at.memory.state;
+  a.node = step.node;
+  record.kernel = (step.variant & kScatter) != 0 ? scatter_add_kernel(table.dtype, index.dtype)
+                                                 : gather_kernel(table.dtype, index.dtype);
+}
+
+Step indexing_step(Lowering& lowering, NodeIndex node, int axis, int variant, const View& table, const View& index) {
+  lowering.use_indices();
+  Step step;
+  step.resolver = resolve_indexing;
+  step.variant = static_cast<std::uint8_t>(variant);
+  step.node = node;
+  step.outer = table.shape.count_over(0, axis);
+  step.length = table.shape[axis].extent();
+  step.inner = table.shape.count_over(axis + 1, table.shape.rank());
+  step.count = (variant & kElements) != 0 ? index.shape[axis].extent() : index.shape.count();
+  step.in[2] = index;
+  return step;
+}
+
+void lower_reading(Lowering& lowering, NodeIndex index, Variant variant) {
+  const Node& node = lowering.graph()[index];
+  const View table = lowering.dense(lowering.operand(node, 0));
+  const View numbers = lowering.dense(lowering.operand(node, 1));
+  Step step = indexing_step(lowering, index, node.attributes.as<IndexAttributes>().axis, variant, table, numbers);
+  step.in[0] = table;
+  step.out = step.in[1] = lowering.destination(index, false).view;
+  lowering.emit(step);
+}
+
+void lower_adding(Lowering& lowering, NodeIndex index, Variant variant) {
+  const Node& node = lowering.graph()[index];
+  const View& x = lowering.operand(node, 0);
+  const View numbers = lowering.dense(lowering.operand(node, 1));
+  const View values = lowering.dense(lowering.operand(node, 2));
+  View out = x;
+  if (lowering.may_overwrite(node.inputs[0])) {
+    lowering.set_view(index, out);
+  } else {
+    out = lowering.destination(index, false).view;
+    lowering.emit_lane(LaneId::copy, out, x);
+  }
+  const int axis = node.attributes.as<IndexAttributes>().axis;
+  Step step = indexing_step(lowering, index, axis, variant | kScatter, out, numbers);
+  step.in[1] = values;
+  step.out = step.in[0] = out;
+  lowering.emit(step);
+}
+
+}  // namespace
+
+void lower_index_select(Lowering& lowering, NodeIndex index) { lower_reading(lowering, index, kWholeSlices); }
+void lower_gather(Lowering& lowering, NodeIndex index) { lower_reading(lowering, index, kElements); }
+void lower_index_add(Lowering& lowering, NodeIndex index) { lower_adding(lowering, index, kWholeSlices); }
+void lower_scatter_add(Lowering& lowering, NodeIndex index) { lower_adding(lowering, index, kElements); }
+
+}  // namespace nadir
