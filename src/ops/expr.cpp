@@ -1,10 +1,13 @@
 #include "ops/expr.h"
 
+#include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "ops/elementwise.h"
 #include "ops/leaves.h"
 #include "ops/shaping.h"
+#include "ops/slicing.h"
 
 namespace nadir {
 
@@ -25,13 +28,57 @@ std::optional<double> same_everywhere(Expr x) {
   return scalar_value(source.node());
 }
 
+// The positions along an axis that a slice has, or nothing if they cannot be told without the batch.
+struct Positions {
+  int axis;
+  bool in_batches;
+  std::int64_t first, last;
+};
+
+std::optional<Positions> positions_of(Expr set) {
+  const auto at = set.node().attributes.as<SliceAttributes>();
+  const Dim length = set.input(1).shape()[at.axis];
+  if (length.is_batch() || set.shape()[at.axis].is_batch()) {
+    if (at.step != 1 || at.start != 0 || !length.is_batch()) return std::nullopt;
+    return Positions{at.axis, true, at.start_batches, at.start_batches + length.factor() - 1};
+  }
+  const std::int64_t end = at.start + (length.factor() - 1) * at.step;
+  return Positions{at.axis, false, std::min(at.start, end), std::max(at.start, end)};
+}
+
+// Whether x is 0 but for slices that are set, none of which meets the positions.
+bool is_zero_at(Expr x, const Positions& wanted) {
+  for (; is(x, OpId::slice_set); x = x.input(0)) {
+    const auto here = positions_of(x);
+    const bool is_apart = here && here->axis == wanted.axis && here->in_batches == wanted.in_batches &&
+                          (here->last < wanted.first || wanted.last < here->first);
+    if (!is_apart) return false;
+  }
+  return same_everywhere(x) == 0.0;
+}
+
+// The sum of two that are 0 but for slices, which lie apart: one is set beside the other. So the gradients of all pieces of a
+// value cost one pass over it, not one each.
+std::optional<Expr> sum_of_slices(Expr a, Expr b) {
+  if (!is(a, OpId::slice_set) || !is(b, OpId::slice_set)) return std::nullopt;
+  if (is(a.input(0), OpId::slice_set)) std::swap(a, b);
+  const auto wanted = positions_of(a);
+  if (!wanted || same_everywhere(a.input(0)) != 0.0 || !is_zero_at(b, *wanted)) return std::nullopt;
+  const auto at = a.node().attributes.as<SliceAttributes>();
+  const Expr value = a.input(1);
+  return slice_set(b, {at, value.shape()[at.axis]}, value);
+}
+
 }  // namespace
 
 Expr filled_like(Expr like, double value) {
   return broadcast_to(scalar(like.graph(), like.dtype(), value), like.shape());
 }
 
-Expr operator+(Expr a, Expr b) { return add(a, b); }
+Expr operator+(Expr a, Expr b) {
+  if (const auto slices = sum_of_slices(a, b)) return *slices;
+  return add(a, b);
+}
 
 Expr operator*(double factor, Expr x) {
   if (factor == 1) return x;

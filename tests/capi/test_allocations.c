@@ -54,7 +54,7 @@ static nadir_status keep_session(program *p, nadir_session **slot, nadir_session
 
 /* --------------------------------------------------------------------------------------------------- the line fit */
 
-static const int64_t column[] = {NADIR_BATCH, 1}, two_3[] = {2, 3}, three_2[] = {3, 2}, three[] = {3};
+static const int64_t column[] = {NADIR_BATCH, 1}, two_3[] = {2, 3}, three_2[] = {3, 2}, three[] = {3}, four[] = {4};
 
 static nadir_status make_host(program *p) {
   p->host = ledger_host(&p->ledger);
@@ -175,6 +175,73 @@ static const call every_builder[] = {
     {all_mse, BUILD_ERROR},       {all_sum, BUILD_ERROR},   {all_loss, BUILD_ERROR},   {all_name, ON_GRAPH},
     {all_gradients, BUILD_ERROR}, {all_dump, ELSEWHERE},    {all_session, ON_GRAPH},   {all_run, ELSEWHERE}};
 
+/* ------------------------------------------------------------- pieces, indices, random numbers, gradients compared */
+
+static nadir_node add_index(program *p) {
+  const int64_t rows[] = {2, 0, 1, 2};
+  return nadir_constant_add(p->f.graph, NULL, NADIR_I64, four, 1, rows, sizeof rows);
+}
+
+static nadir_node add_pieces(program *p) {
+  nadir_node pieces[3];
+  pieces[0] = p->a;
+  pieces[1] = p->n[0];
+  pieces[2] = p->a;
+  return nadir_concat(p->f.graph, pieces, 3, 0);
+}
+
+NODE(some_a, a, nadir_param_add(p->f.graph, "a", p->dtype, three_2, 2, "init=uniform low=1 high=2"))
+NODE(some_index, b, add_index(p))
+NODE(some_noise, n[0], nadir_normal(p->f.graph, p->dtype, three_2, 2, NULL))
+NODE(some_pieces, n[1], add_pieces(p))
+NODE(some_rows, n[2], nadir_index_select(p->f.graph, p->n[1], 0, p->b))
+NODE(some_padding, n[3], nadir_pad(p->f.graph, p->n[2], 0, 1, 2, "mode=reflect"))
+NODE(some_order, n[4], nadir_transpose(p->f.graph, p->n[3], 0, 1))
+NODE(some_shares, n[5], nadir_softmax(p->f.graph, p->n[4], -1))
+NODE(some_set, n[6], nadir_slice_set(p->f.graph, p->n[5], 1, 1, NADIR_OPEN, 2, p->n[8]))
+NODE(some_number, n[8], nadir_full(p->f.graph, p->dtype, NULL, 0, 0.5))
+NODE(some_triangle, n[7], nadir_tril(p->f.graph, p->n[6], 1))
+NODE(some_dropped, n[9], nadir_dropout(p->f.graph, p->n[7], 0.25))
+NODE(some_loss, f.loss, nadir_norm(p->f.graph, p->n[9], NULL, 0, NULL))
+
+static nadir_status some_parts(program *p) {
+  const int64_t lengths[] = {1, 1};
+  return nadir_split(p->f.graph, p->n[7], 0, lengths, 2, &p->n[10]);
+}
+
+static nadir_status some_session(program *p) {
+  return keep_session(p, &p->all, nadir_session_new(p->f.graph, p->f.loss, &p->n[10], 2, 1, NULL));
+}
+
+static nadir_status some_check(program *p) {
+  double worst = -1;
+  const nadir_status status = nadir_grad_check(p->all, NULL, &worst);
+  if (status == NADIR_OK) note(p, &worst, sizeof worst);
+  return status;
+}
+
+static nadir_status some_run(program *p) {
+  double values[7];
+  size_t step;
+  for (step = 0; step < 3; ++step) {
+    assert_ok(nadir_forward(p->all));
+    assert_ok(nadir_zero_grad(p->all));
+    assert_ok(nadir_backward(p->all));
+    values[0] = read_value(p->all, p->f.loss, p->dtype);
+    assert_ok(get_grad(p->all, p->a, p->dtype, values + 1, 6));
+    note(p, values, sizeof values);
+    assert_ok(nadir_sgd_step(p->all, 0.1));
+  }
+  return NADIR_OK;
+}
+
+static const call pieces_and_numbers[] = {
+    {make_host, ELSEWHERE},       {make_graph, ELSEWHERE},     {some_a, BUILD_ERROR},      {some_index, BUILD_ERROR},
+    {some_noise, BUILD_ERROR},    {some_pieces, BUILD_ERROR},  {some_rows, BUILD_ERROR},   {some_padding, BUILD_ERROR},
+    {some_order, BUILD_ERROR},    {some_shares, BUILD_ERROR},  {some_number, BUILD_ERROR}, {some_set, BUILD_ERROR},
+    {some_triangle, BUILD_ERROR}, {some_dropped, BUILD_ERROR}, {some_loss, BUILD_ERROR},   {some_parts, BUILD_ERROR},
+    {some_session, ON_GRAPH},     {some_check, ELSEWHERE},     {some_run, ELSEWHERE}};
+
 /* ----------------------------------------------------------------------------------------- failing in all places */
 
 typedef enum manner {
@@ -288,6 +355,21 @@ static void every_builder_survives_every_allocation_failing_for_good(void **stat
 static void every_builder_can_be_abandoned_without_memory(void **state) {
   (void)state;
   fail_in_both_dtypes(every_builder, COUNT_OF(every_builder), ABANDON);
+}
+
+static void pieces_and_numbers_survive_every_allocation_failing_once(void **state) {
+  (void)state;
+  fail_everywhere(pieces_and_numbers, COUNT_OF(pieces_and_numbers), NADIR_F64, ONCE);
+}
+
+static void pieces_and_numbers_survive_every_allocation_failing_for_good(void **state) {
+  (void)state;
+  fail_everywhere(pieces_and_numbers, COUNT_OF(pieces_and_numbers), NADIR_F64, FOR_GOOD);
+}
+
+static void pieces_and_numbers_can_be_abandoned_without_memory(void **state) {
+  (void)state;
+  fail_everywhere(pieces_and_numbers, COUNT_OF(pieces_and_numbers), NADIR_F64, ABANDON);
 }
 
 /* All bytes of memory at first 0, or all set, which read as NaN. */
@@ -417,6 +499,9 @@ int main(void) {
       cmocka_unit_test(every_builder_survives_every_allocation_failing_once),
       cmocka_unit_test(every_builder_survives_every_allocation_failing_for_good),
       cmocka_unit_test(every_builder_can_be_abandoned_without_memory),
+      cmocka_unit_test(pieces_and_numbers_survive_every_allocation_failing_once),
+      cmocka_unit_test(pieces_and_numbers_survive_every_allocation_failing_for_good),
+      cmocka_unit_test(pieces_and_numbers_can_be_abandoned_without_memory),
       cmocka_unit_test(former_contents_of_memory_do_not_matter),
       cmocka_unit_test(parameter_beyond_all_memory_is_refused),
       cmocka_unit_test_setup_teardown(step_allocates_nothing_at_any_batch, setup, teardown),

@@ -9,6 +9,8 @@
 #include "ops/leaves.h"
 #include "ops/matmul.h"
 #include "ops/reduction.h"
+#include "ops/shaping.h"
+#include "ops/slicing.h"
 #include "plan/memory.h"
 #include "plan/plan.h"
 #include "plan/view.h"
@@ -54,6 +56,27 @@ void broadcast_views_take_shapes_that_only_add_ones(void**) {
   assert_int_equal(reshaped->strides[1].factor, 0);
   assert_int_equal(reshaped->strides[3].factor, 1);
   assert_false(view.reshaped(shape_of({-3})).has_value());
+}
+
+void slices_and_permutations_move_nothing(void**) {
+  const View view = View::dense({}, DType::kF32, shape_of({4, -1, 6}));
+  const View every_second = view.sliced(2, 5, 0, -2, Dim::constant(3));
+  assert_int_equal(every_second.strides[2].factor, -2);
+  assert_int_equal(every_second.offset.at(7), 5);
+  // The last of a batch of 7: number 6, of 6 elements each.
+  const View backwards = view.sliced(1, -1, 1, -1, Dim::batch(1));
+  assert_int_equal(backwards.offset.at(7), 6 * 6);
+  assert_int_equal(backwards.strides[1].at(7), -6);
+  const View turned = view.permuted({2, 0, 1});
+  assert_int_equal(turned.strides[1].at(7), 7 * 6);
+  assert_true(turned.shape == shape_of({6, 4, -1}));
+}
+
+void slice_of_leading_rows_is_dense(void**) {
+  const View view = View::dense({}, DType::kF32, shape_of({4, 6})).sliced(0, 1, 0, 1, Dim::constant(2));
+  const auto flat = view.reshaped(shape_of({12}));
+  assert_true(flat && flat->is_dense());
+  assert_int_equal(flat->offset.at(1), 6);
 }
 
 // ------------------------------------------------------------------------------------------------------- memory
@@ -153,6 +176,57 @@ void product_that_is_read_keeps_its_bias_apart(void**) {
   assert_int_equal(plan.forward.size(), 2);
 }
 
+// What reads strides reads them where the elements are.
+void arrangements_cost_no_step(void**) {
+  Fixture f;
+  const Expr x = input(*f.graph, "x", DType::kF32, shape_of({4, -1}));
+  const Expr turned = slice(transpose(x, 0, 1), Slice::parse(transpose(x, 0, 1), 1, 3, kOpen, -2));
+  const Expr y = mul(turned, flip(turned, AxisSet::all(2)));
+  const NodeIndex outputs[] = {y.index()};
+  assert_int_equal(compile(*f.graph, {kNoNode, outputs, 8}).forward.size(), 1);
+}
+
+// Set one after the other, slices cost a copy of all once.
+void chain_of_sets_copies_once(void**) {
+  Fixture f;
+  Expr x = input(*f.graph, "x", DType::kF32, shape_of({8, 3}));
+  const Expr row = input(*f.graph, "row", DType::kF32, shape_of({3}));
+  for (int i = 0; i < 5; ++i) x = slice_set(x, Slice::parse(x, 0, i, i + 1, 1), row);
+  const NodeIndex outputs[] = {x.index()};
+  assert_int_equal(compile(*f.graph, {kNoNode, outputs, 8}).forward.size(), 6);
+}
+
+// A set whose result is read as well must not be overwritten by the next.
+void set_that_is_read_is_kept(void**) {
+  Fixture f;
+  const Expr x = input(*f.graph, "x", DType::kF32, shape_of({8, 3}));
+  const Expr row = input(*f.graph, "row", DType::kF32, shape_of({3}));
+  const Expr first = slice_set(x, Slice::parse(x, 0, 0, 1, 1), row);
+  const Expr second = slice_set(first, Slice::parse(x, 0, 1, 2, 1), row);
+  const NodeIndex outputs[] = {first.index(), second.index()};
+  assert_int_equal(compile(*f.graph, {kNoNode, outputs, 8}).forward.size(), 4);
+}
+
+// The gradients of a value's pieces are set side by side: a fill, a step a piece, and no sum.
+void gradients_of_pieces_cost_one_pass(void**) {
+  Fixture f;
+  const Expr w = param(*f.graph, "w", DType::kF32, shape_of({4, 6}), {});
+  const Expr x = input(*f.graph, "x", DType::kF32, shape_of({6}));
+  Expr loss;
+  for (int i = 0; i < 4; ++i) {
+    const Expr part = sum(mul(slice(w, 0, i, Dim::constant(1)), x), AxisSet::all(2), false);
+    loss = loss.is_none() ? part : add(loss, part);
+  }
+  const NodeIndex root = loss.index();
+  Graph::Transaction temporary(*f.graph);
+  const Plan plan = compile(*f.graph, {root, {}, 1});
+  std::int64_t copies = 0;
+  for (const Step& step : plan.backward)
+    copies += step.lane == LaneId::copy && step.resolver == plan.backward[0].resolver;
+  for (const Step& step : plan.backward) assert_true(step.lane != LaneId::add);
+  assert_true(copies <= 1 + 4 + 1);
+}
+
 }  // namespace
 
 int main() {
@@ -168,6 +242,12 @@ int main() {
       cmocka_unit_test(what_depends_on_no_input_is_computed_once_a_batch),
       cmocka_unit_test(bias_rides_with_its_product),
       cmocka_unit_test(product_that_is_read_keeps_its_bias_apart),
+      cmocka_unit_test(slices_and_permutations_move_nothing),
+      cmocka_unit_test(slice_of_leading_rows_is_dense),
+      cmocka_unit_test(arrangements_cost_no_step),
+      cmocka_unit_test(chain_of_sets_copies_once),
+      cmocka_unit_test(set_that_is_read_is_kept),
+      cmocka_unit_test(gradients_of_pieces_cost_one_pass),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
