@@ -488,6 +488,12 @@ NADIR_API nadir_node nadir_silu(nadir_graph *graph, nadir_node x);
  */
 NADIR_API nadir_node nadir_gelu(nadir_graph *graph, nadir_node x);
 
+/**
+ * y = x * s with s = sigmoid(2 * u), u = sqrt(2 / pi) * (x + 0.044715 * x³): the approximation of `gelu` by tanh, PyTorch's
+ * approximate="tanh". Gradient: dx = gy * (s + x * s * (1 - s) * 2 * sqrt(2 / pi) * (1 + 3 * 0.044715 * x²)).
+ */
+NADIR_API nadir_node nadir_gelu_tanh(nadir_graph *graph, nadir_node x);
+
 /** y = x * tanh(softplus(x)). Gradient: dx = gy * (t + x * (1 - t²) * sigmoid(x)) with t = tanh(softplus(x)). */
 NADIR_API nadir_node nadir_mish(nadir_graph *graph, nadir_node x);
 

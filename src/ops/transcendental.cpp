@@ -114,6 +114,17 @@ Expr gelu_gradient(const Backward& d, int) {
   return d.gy * (distribution + x * density);
 }
 
+// With u = k (x + c x³), s = σ(2u): d(x s)/dx = s + x s (1 - s) 2k (1 + 3c x²)
+Expr gelu_tanh_gradient(const Backward& d, int) {
+  constexpr double kTwiceK = 2 * std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
+  constexpr double kC = 0.044715;
+  const Expr x = d.x(0);
+  const Expr twice_u = scale(x * add_scalar(scale(square(x), kC), 1), kTwiceK);
+  const Expr s = sigmoid(twice_u);
+  const Expr slope = scale(add_scalar(scale(square(x), 3 * kC), 1), kTwiceK);
+  return d.gy * (s + x * (s * one_minus(s)) * slope);
+}
+
 // 1 for x > 0, else α exp x, which is y + α
 Expr elu_gradient(const Backward& d, int) {
   const double alpha = d.y.node().attributes.as<Numbers>()[0];

@@ -29,6 +29,10 @@ Real log_sigmoid(Real x) { return x < 0 ? x - std::log1p(std::exp(x)) : -std::lo
 Real silu(Real x) { return x * sigmoid(x); }
 Real mish(Real x) { return x * std::tanh(x > 50 ? x : std::log1p(std::exp(x))); }
 Real gelu(Real x) { return x * std::erfc(-x / std::sqrt(Real(2))) / 2; }
+Real gelu_tanh(Real x) {
+  constexpr Real kPi = 3.14159265358979323846264338327950288L;
+  return x * sigmoid(2 * std::sqrt(2 / kPi) * (x + Real(0.044715L) * x * x * x));
+}
 Real elu(Real x) { return x > 0 ? x : std::expm1(x); }
 Real selu(Real x) {
   const Real scale = 1.0507009873554804934193349852946L, alpha = 1.6732632423543772848170429916717L;
@@ -109,6 +113,7 @@ const std::vector<Case> kCases = {
     {LaneId::silu, "silu", silu, {5, 5}, {{kUsual, {-80, 80, false}}, {kUsual, {-700, 700, false}}}},
     {LaneId::mish, "mish", mish, {8, 8}, {{kUsual, {-40, 80, false}}, {kUsual, {-300, 700, false}}}},
     {LaneId::gelu, "gelu", gelu, {8, 8}, {{kUsual, kSmall, {-14.4, 1, false}}, {kUsual, kSmall, {-38.5, 1, false}}}},
+    {LaneId::gelu_tanh, "gelu_tanh", gelu_tanh, {16, 16}, {{{-3, 10, false}, kSmall}, {{-3, 10, false}, kSmall}}},
     {LaneId::softplus, "softplus", softplus, {4, 4}, {{kUsual, {-87, 19, false}}, {kUsual, {-700, 19, false}}}},
     {LaneId::elu, "elu", elu, {3, 3}, {{kUsual, kSmall}, {kUsual, kSmall}}},
     {LaneId::selu, "selu", selu, {4, 4}, {{kUsual, kSmall}, {kUsual, kSmall}}},
@@ -218,7 +223,8 @@ void check_limits(const KernelTable& table) {
       {LaneId::mish, inf, inf},      {LaneId::softplus, -inf, 0},   {LaneId::softplus, inf, inf},
       {LaneId::erf, 0, 0},           {LaneId::erf, inf, 1},         {LaneId::erf, -inf, -1},
       {LaneId::erfc, 0, 1},          {LaneId::erfc, inf, 0},        {LaneId::erfc, -inf, 2},
-      {LaneId::gelu, 0, 0},          {LaneId::gelu, inf, inf}, {LaneId::elu, -inf, -1},       {LaneId::elu, inf, inf},
+      {LaneId::gelu, 0, 0},          {LaneId::gelu, inf, inf},      {LaneId::gelu_tanh, 0, 0},
+      {LaneId::gelu_tanh, inf, inf}, {LaneId::elu, -inf, -1},       {LaneId::elu, inf, inf},
       {LaneId::elu, 0, 0},
   };
   for (const auto& limit : limits) {

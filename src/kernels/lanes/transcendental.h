@@ -165,6 +165,17 @@ struct gelu : OfPacks {
   }
 };
 
+// x (1 + tanh u) / 2 = x σ(2u)
+struct gelu_tanh : OfPacks {
+  template <class V>
+  static V at(V x) {
+    using T = typename Width<V>::Number;
+    const V twice_root = Width<V>::splat(T(1.5957691216057307117597842397375));  // 2 √(2/π)
+    const V cube = Width<V>::splat(T(0.044715)) * (x * x * x);
+    return x * math::sigmoid(twice_root * (x + cube));
+  }
+};
+
 struct elu : OfPacks {
   template <class V>
   static V at(V x, V alpha, V) {
