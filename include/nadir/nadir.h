@@ -358,6 +358,12 @@ NADIR_API nadir_node nadir_mod(nadir_graph *graph, nadir_node a, nadir_node b);
  */
 NADIR_API nadir_node nadir_pow(nadir_graph *graph, nadir_node a, nadir_node b);
 
+/**
+ * y = the angle in [-pi, pi] of the point (b, a), a its height, broadcasting. Gradients: da = gy * b / (a² + b²), db = -gy * a /
+ * (a² + b²), NaN at the origin.
+ */
+NADIR_API nadir_node nadir_atan2(nadir_graph *graph, nadir_node a, nadir_node b);
+
 /** y = factor * x, with `factor` rounded to x's dtype. Gradient: dx = factor * gy. */
 NADIR_API nadir_node nadir_scale(nadir_graph *graph, nadir_node x, double factor);
 

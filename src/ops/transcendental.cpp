@@ -47,6 +47,12 @@ Expr acos_gradient(const Backward& d, int) { return -(d.gy * rsqrt(one_minus(squ
 // d(atan x)/dx = 1/(1 + x²)
 Expr atan_gradient(const Backward& d, int) { return d.gy / one_plus(square(d.x(0))); }
 
+// d(atan2(a, b))/da = b/(a² + b²), /db = -a/(a² + b²)
+Expr atan2_gradient(const Backward& d, int operand) {
+  const Expr share = d.gy * d.x(1 - operand) / (square(d.x(0)) + square(d.x(1)));
+  return operand == 0 ? share : -share;
+}
+
 // d(a^b)/da = b a^(b-1), 0 for b = 0; /db = a^b ln a, 0 for a = 0 and b >= 0
 Expr pow_gradient(const Backward& d, int operand) {
   const Expr a = d.x(0);

@@ -80,6 +80,7 @@ xt::xarray<T> reference(LaneId lane, const xt::xarray<T>& a, const xt::xarray<T>
     case LaneId::floor_div: return paired(a, b, quotient_of<T>);
     case LaneId::mod: return paired(a, b, remainder_of<T>);
     case LaneId::pow: return paired(a, b, [](T x, T y) { return std::pow(x, y); });
+    case LaneId::atan2: return paired(a, b, [](T x, T y) { return std::atan2(x, y); });
     case LaneId::div_scalar: return a / low;
     case LaneId::scalar_div: return low / a;
     case LaneId::floor_div_scalar: return mapped(a, [low](T x) { return quotient_of(x, low); });

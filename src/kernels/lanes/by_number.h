@@ -21,6 +21,8 @@ inline float floor(float x) { return __builtin_floorf(x); }
 inline double floor(double x) { return __builtin_floor(x); }
 inline float pow(float a, float b) { return __builtin_powf(a, b); }
 inline double pow(double a, double b) { return __builtin_pow(a, b); }
+inline float atan2(float a, float b) { return __builtin_atan2f(a, b); }
+inline double atan2(double a, double b) { return __builtin_atan2(a, b); }
 
 }  // namespace library
 
@@ -50,6 +52,13 @@ struct pow : OfNumbers {
   template <class T>
   static T at(T a, T b) {
     return library::pow(a, b);
+  }
+};
+
+struct atan2 : OfNumbers {
+  template <class T>
+  static T at(T a, T b) {
+    return library::atan2(a, b);
   }
 };
 
