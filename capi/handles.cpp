@@ -98,9 +98,7 @@ AxisSet to_axes(Expr x, const int32_t* axes, int32_t count) {
   if (!axes || count == 0) return AxisSet::all(rank);
   AxisSet set;
   for (int32_t i = 0; i < count; ++i) {
-    const int axis = axes[i] < 0 ? axes[i] + rank : axes[i];
-    if (axis < 0 || axis >= rank)
-      fail(Status::kShape, "axis ", axes[i], ": x ", x, "; wants ", -rank, " to ", rank - 1);
+    const int axis = checked_axis(x, axes[i]);
     if (set.contains(axis)) fail(Status::kShape, "axis ", axes[i], " is given twice; x ", x);
     set.insert(axis);
   }

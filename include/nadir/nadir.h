@@ -347,8 +347,8 @@ NADIR_API nadir_node nadir_minimum(nadir_graph *graph, nadir_node a, nadir_node 
 NADIR_API nadir_node nadir_floor_div(nadir_graph *graph, nadir_node a, nadir_node b);
 
 /**
- * y = a - b * floor_div(a, b), exact, broadcasting: the remainder with the sign of b (PyTorch's `remainder`); NaN for b = 0 and
- * for an infinite a. Gradients: da = gy, db = -gy * floor_div(a, b).
+ * y = a - b * floor_div(a, b), broadcasting: the remainder with the sign of b (PyTorch's `remainder`), from the exact one of C's
+ * fmod; NaN for b = 0 and for an infinite a. Gradients: da = gy, db = -gy * floor_div(a, b).
  */
 NADIR_API nadir_node nadir_mod(nadir_graph *graph, nadir_node a, nadir_node b);
 

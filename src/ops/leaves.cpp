@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
+#include <type_traits>
 
 #include "base/random.h"
 #include "ops/registry.h"
@@ -108,9 +110,28 @@ Expr extent(Graph& graph, DType dtype, Extent count) {
   return {graph, graph.add(node, nullptr)};
 }
 
+namespace {
+
+// As the operation cast: towards 0, to the nearest that there is, 0 for NaN; a mask is 1 for what is not 0.
+template <class T>
+T converted(double value) noexcept {
+  using Limits = std::numeric_limits<T>;
+  if constexpr (std::is_floating_point_v<T>) {
+    return static_cast<T>(value);
+  } else if constexpr (sizeof(T) == 1) {
+    return value != 0;
+  } else {
+    if (std::isnan(value)) return 0;
+    if (value >= -static_cast<double>(Limits::min())) return Limits::max();
+    return value <= static_cast<double>(Limits::min()) ? Limits::min() : static_cast<T>(value);
+  }
+}
+
+}  // namespace
+
 Expr scalar(Graph& graph, DType dtype, double value) {
   return visit(dtype, [&](auto zero) {
-    const auto element = static_cast<decltype(zero)>(value);
+    const auto element = converted<decltype(zero)>(value);
     return constant(graph, nullptr, dtype, Shape(), &element, sizeof element);
   });
 }

@@ -52,6 +52,7 @@ Expr add_node(OpId id, std::initializer_list<Expr> operands, DType dtype, const 
 }
 
 int checked_axis(Expr x, int axis, int rank) {
+  if (rank == 0) fail(Status::kShape, "axis ", axis, ": x ", x, "; a scalar has no axes");
   const int from_start = axis < 0 ? axis + rank : axis;
   if (from_start < 0 || from_start >= rank) {
     fail(Status::kShape, "axis ", axis, ": x ", x, "; wants ", -rank, " to ", rank - 1);
