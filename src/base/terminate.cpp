@@ -6,8 +6,10 @@
 
 namespace __gnu_cxx {
 
+// NOLINTBEGIN(bugprone-reserved-identifier, readability-identifier-naming): the runtime's name
 void __verbose_terminate_handler();
 void __verbose_terminate_handler() { std::abort(); }
+// NOLINTEND(bugprone-reserved-identifier, readability-identifier-naming)
 
 }  // namespace __gnu_cxx
 

@@ -129,7 +129,7 @@ Expr reduced_axes_last(Expr x, AxisSet axes) {
   std::size_t count = 0;
   for (const bool reduced : {false, true}) {
     for (int axis = 0; axis < x.shape().rank(); ++axis) {
-      if (axes.contains(axis) == reduced) order.axes[count++] = static_cast<std::int8_t>(axis);
+      if (axes.contains(axis) == reduced) order.axes[count++] = static_cast<std::uint8_t>(axis);
     }
   }
   const Expr permuted = permute(x, order);

@@ -79,14 +79,14 @@ Expr permute(Expr x, std::span<const std::int32_t> axes) {
     const int axis = checked_axis(x, axes[i]);
     if (seen.contains(axis)) fail(Status::kShape, "axis ", axes[i], " is given twice; x ", x);
     seen.insert(axis);
-    order.axes[i] = static_cast<std::int8_t>(axis);
+    order.axes[i] = static_cast<std::uint8_t>(axis);
   }
   return permute(x, order);
 }
 
 Expr transpose(Expr x, int axis_a, int axis_b) {
   PermuteAttributes order{};
-  for (std::size_t i = 0; i < order.axes.size(); ++i) order.axes[i] = static_cast<std::int8_t>(i);
+  for (std::size_t i = 0; i < order.axes.size(); ++i) order.axes[i] = static_cast<std::uint8_t>(i);
   std::swap(order.axes[static_cast<std::size_t>(checked_axis(x, axis_a))],
             order.axes[static_cast<std::size_t>(checked_axis(x, axis_b))]);
   return permute(x, order);
@@ -105,7 +105,8 @@ Expr permute_gradient(const Backward& d, int) {
   const auto order = d.y.node().attributes.as<PermuteAttributes>();
   PermuteAttributes inverse{};
   for (int axis = 0; axis < d.y.shape().rank(); ++axis) {
-    inverse.axes[static_cast<std::size_t>(order.axes[static_cast<std::size_t>(axis)])] = static_cast<std::int8_t>(axis);
+    inverse.axes[static_cast<std::size_t>(order.axes[static_cast<std::size_t>(axis)])] =
+        static_cast<std::uint8_t>(axis);
   }
   return permute(d.gy, inverse);
 }

@@ -17,7 +17,7 @@ Expr reshape(Expr x, const Shape& shape);
 
 // Dimension i of y is dimension axes[i] of x.
 struct PermuteAttributes {
-  std::array<std::int8_t, kMaxRank> axes;
+  std::array<std::uint8_t, kMaxRank> axes;
 };
 Expr permute(Expr x, PermuteAttributes order);
 Expr permute(Expr x, std::span<const std::int32_t> axes);

@@ -160,6 +160,7 @@ Expr concat_gradient(const Backward& d, int operand) {
 Expr stack(std::span<const Expr> xs, int axis) {
   std::pmr::vector<Expr> pieces(&xs.front().graph().host());
   for (const Expr& x : xs) {
+    check_same_dtype(xs.front(), x);
     if (x.shape() != xs.front().shape()) fail(Status::kShape, xs.front(), ", ", x, "; wants equal shapes");
     pieces.push_back(unsqueeze(x, axis));
   }

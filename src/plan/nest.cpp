@@ -9,15 +9,23 @@ namespace {
 
 constexpr std::int64_t kStrip = 256;  // elements gathered at a time; four operands of them stay in the L1 cache
 
-void gather(void* to, const std::byte* from, std::int64_t count, std::int64_t stride_bytes, std::size_t size) noexcept {
-  auto* out = static_cast<std::byte*>(to);
-  for (std::int64_t i = 0; i < count; ++i, out += size, from += stride_bytes) std::memcpy(out, from, size);
+// Elements of `Word`, which is any type of their size, from one place to another at distances in elements.
+template <class Word>
+void move_words(std::byte* to, std::int64_t to_stride, const std::byte* from, std::int64_t from_stride,
+                std::int64_t count) noexcept {
+  constexpr auto kSize = static_cast<std::int64_t>(sizeof(Word));
+  for (std::int64_t i = 0; i < count; ++i, to += to_stride * kSize, from += from_stride * kSize) {
+    std::memcpy(to, from, sizeof(Word));
+  }
 }
 
-void scatter(std::byte* to, const void* from, std::int64_t count, std::int64_t stride_bytes,
-             std::size_t size) noexcept {
-  const auto* in = static_cast<const std::byte*>(from);
-  for (std::int64_t i = 0; i < count; ++i, in += size, to += stride_bytes) std::memcpy(to, in, size);
+void move_elements(std::size_t size, std::byte* to, std::int64_t to_stride, const std::byte* from,
+                   std::int64_t from_stride, std::int64_t count) noexcept {
+  switch (size) {
+    case 1: return move_words<std::uint8_t>(to, to_stride, from, from_stride, count);
+    case 4: return move_words<std::uint32_t>(to, to_stride, from, from_stride, count);
+    default: return move_words<std::uint64_t>(to, to_stride, from, from_stride, count);
+  }
 }
 
 // One line along the last dimension, with operands as they start.
@@ -51,11 +59,12 @@ void run_line(const NestArguments& a, std::byte* const* start) noexcept {
       const std::byte* from = start[operand] + done * step_of(operand);
       line.lane.in[operand - 1] = from;
       if (nest.strides[operand][last] == 0 || nest.strides[operand][last] == 1) continue;
-      gather(strips[operand], from, line.lane.count, step_of(operand), nest.element_sizes[operand]);
+      move_elements(nest.element_sizes[operand], strips[operand], 1, from, nest.strides[operand][last],
+                    line.lane.count);
       line.lane.in[operand - 1] = strips[operand];
     }
     a.kernel(line);
-    if (scatters) scatter(out, strips[0], line.lane.count, step_of(0), nest.element_sizes[0]);
+    if (scatters) move_elements(nest.element_sizes[0], out, nest.strides[0][last], strips[0], 1, line.lane.count);
   }
 }
 

@@ -38,6 +38,6 @@ struct Resolution {
 };
 
 // A step that applies a lane function: `in` may have any strides.
-void resolve_lane(const Step& step, const Resolution& at, Record& record, Nest* nest) noexcept;
+void resolve_lane(const Step& step, const Resolution& at, Record& record, Nest* storage) noexcept;
 
 }  // namespace nadir

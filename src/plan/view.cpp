@@ -68,7 +68,7 @@ std::optional<View> View::reshaped(const Shape& to) const noexcept {
   return view;
 }
 
-View View::permuted(const std::array<std::int8_t, kMaxRank>& axes) const noexcept {
+View View::permuted(const std::array<std::uint8_t, kMaxRank>& axes) const noexcept {
   View view = *this;
   for (int axis = 0; axis < shape.rank(); ++axis) {
     const auto from = static_cast<std::size_t>(axes[static_cast<std::size_t>(axis)]);

@@ -58,7 +58,7 @@ struct View {
   // Nothing where the elements do not lie so that strides can express it.
   std::optional<View> reshaped(const Shape& to) const noexcept;
   // Dimension i of the result is dimension axes[i].
-  View permuted(const std::array<std::int8_t, kMaxRank>& axes) const noexcept;
+  View permuted(const std::array<std::uint8_t, kMaxRank>& axes) const noexcept;
   // `length` elements along the axis: number start + batches * batch, and then every step-th.
   View sliced(int axis, std::int64_t start, std::int64_t batches, std::int64_t step, Dim length) const noexcept;
 };

@@ -23,6 +23,7 @@ T extreme_contiguous(const T* x, std::int64_t count) {
   if (count >= 4 * V::size) {
     V packs[4] = {V::load(x), V::load(x + V::size), V::load(x + 2 * V::size), V::load(x + 3 * V::size)};
     for (i = 4 * V::size; i + 4 * V::size <= count; i += 4 * V::size) {
+#pragma GCC unroll 4
       for (int j = 0; j < 4; ++j) packs[j] = Lane::at(packs[j], V::load(x + i + j * V::size));
     }
     T lanes[V::size];

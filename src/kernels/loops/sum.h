@@ -20,6 +20,7 @@ T sum_leaf(const T* x, std::int64_t count) {
   if (count >= 4 * kWidth) {
     V sums[4] = {V::load(x), V::load(x + kWidth), V::load(x + 2 * kWidth), V::load(x + 3 * kWidth)};
     for (i = 4 * kWidth; i + 4 * kWidth <= count; i += 4 * kWidth) {
+#pragma GCC unroll 4
       for (int j = 0; j < 4; ++j) sums[j] = sums[j] + V::load(x + i + j * kWidth);
     }
     T lanes[V::size];
