@@ -1,0 +1,40 @@
+// The cases of every operation, a function each, by the operation's name in ops/registry.def. test_operations.cpp goes
+// through the list, and does not compile if one is missing here.
+#pragma once
+
+#include "case.h"
+
+// A namespace of its own, in which `abs` is the operation and std::abs the function.
+namespace operations::cases {
+
+// elementwise_cases.cpp
+Cases neg(), abs(), sign(), square(), sqrt(), rsqrt(), reciprocal(), floor(), ceil(), round(), trunc(), relu(), relu6(),
+    softsign(), hard_sigmoid(), hard_swish(), exp(), expm1(), log(), log1p(), log2(), sin(), cos(), tan(), asin(),
+    acos(), atan(), sinh(), cosh(), tanh(), erf(), erfc(), sigmoid(), log_sigmoid(), silu(), gelu(), gelu_tanh(),
+    mish(), selu();
+Cases scale(), add_scalar(), div_scalar(), scalar_div(), scalar_sub(), floor_div_scalar(), mod_scalar(), pow_scalar(),
+    scalar_pow(), leaky_relu(), clamp(), elu(), softplus();
+Cases add(), sub(), mul(), div(), maximum(), minimum(), floor_div(), mod(), pow(), atan2();
+
+// mask_cases.cpp
+Cases is_nan(), is_finite(), eq(), ne(), lt(), le(), gt(), ge(), logical_and(), logical_or(), logical_xor(),
+    logical_not(), where(), cast(), stop_gradient();
+
+// product_cases.cpp
+Cases matmul(), dot(), outer(), linear(), mse_loss();
+
+// reduction_cases.cpp
+Cases sum(), mean(), prod(), max(), min(), var(), std(), norm(), logsumexp(), any(), all(), argmax(), argmin(),
+    cumsum(), softmax(), log_softmax();
+
+// arrangement_cases.cpp
+Cases full(), broadcast_to(), reshape(), flatten(), squeeze(), unsqueeze(), permute(), transpose(), flip(), slice(),
+    slice_set(), concat(), stack(), split(), pad(), repeat(), roll(), tril(), triu();
+
+// index_cases.cpp
+Cases index_select(), index_add(), gather(), scatter_add(), one_hot();
+
+// random_cases.cpp: `random` is what the others are made of
+Cases random(), uniform(), normal(), bernoulli(), dropout();
+
+}  // namespace operations::cases
