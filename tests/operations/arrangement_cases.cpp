@@ -71,6 +71,9 @@ struct Slice {
   std::int32_t axis;
   std::int64_t start, stop, step;
 
+  // Of the ends along a vector, those of backward steps stand for all.
+  [[nodiscard]] bool is_like_others() const { return shape == Shape{7} && step > 0; }
+
   [[nodiscard]] std::size_t position() const { return axis_of(axis, shape.size()); }
 
   [[nodiscard]] Range range(const Array& x) const {
@@ -490,6 +493,7 @@ Cases slice() {
           const Range range = one.range(x[0]);
           return generate(one.result_shape(x[0]), [&](const Index& index) { return at(x[0], one.in_x(index, range)); });
         }));
+    cases.back().is_brief = one.is_like_others();
   }
   return cases;
 }
@@ -525,6 +529,7 @@ Cases slice_set() {
             });
             return y;
           }));
+      cases.back().is_brief = one.is_like_others();
     }
   }
   // A row in every place of the slice.
@@ -844,6 +849,7 @@ Cases triangles(const std::string& label, Triangle build, bool is_lower) {
               return (is_lower ? j <= i + d : j >= i + d) ? at(x[0], index) : 0.0;
             });
           }));
+      cases.back().is_brief = diagonal != 0 && diagonal != -1;
     }
   }
   return cases;

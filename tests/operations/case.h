@@ -96,6 +96,7 @@ struct Case {
   double floor = 0;
   std::vector<std::int64_t> batches = {0, 1, 2, 5};
   bool needs_rows = false;  // a batch of 0 is allowed, but no length of 0
+  bool is_brief = false;    // value, gradient and batches are enough: it differs from another case by a length
   bool is_random = false;   // in training; the reference is of evaluation
 };
 

@@ -40,6 +40,11 @@ const std::vector<Shape> kShapes = {
     {1, 2, 1, 2, 1, 2, 1, 2},
 };
 
+// A vector of another length is like that of 17, and a matrix like one of rank 3.
+bool is_like_others(const Shape& shape) {
+  return (shape.size() == 1 && shape[0] > 0 && shape[0] < 17) || shape.size() == 2;
+}
+
 Cases elementwise(const std::string& label, const Samples& samples,
                   const std::function<nadir_node(nadir_graph*, nadir_node)>& build,
                   const std::function<double(double)>& f, const Case& like = {}) {
@@ -47,6 +52,7 @@ Cases elementwise(const std::string& label, const Samples& samples,
   for (const Shape& shape : kShapes) {
     Case c = like;
     c.label = label;
+    c.is_brief = is_like_others(shape) && !has_batch(shape);
     c.operands = {{shape, samples, 0, {}}};
     c.build = [build](const Scope& scope, const Nodes& x) { return build(scope.graph, x[0]); };
     c.reference = [f](const Arrays& x) { return mapped(x[0], f); };
@@ -383,6 +389,7 @@ Cases elementwise(const std::string& label, const Samples& a, const Samples& b, 
   for (const Pair& pair : kPairs) {
     Case c = like;
     c.label = label;
+    c.is_brief = pair.a.size() == 1 && pair.a[0] > 3 && pair.a[0] < 17;
     c.operands = {{pair.a, a, 0, {}}, {pair.b, b, 0, {}}};
     c.build = [build](const Scope& scope, const Nodes& x) { return build(scope.graph, x[0], x[1]); };
     c.reference = [f](const Arrays& x) { return mapped(x[0], x[1], f); };

@@ -155,6 +155,9 @@ struct Traits {
   bool is_relative = false;  // an error is relative to the value rather than to the number of terms
 };
 
+// Of the lengths around those of vectors, 17 stands for all.
+bool is_like_others(const Shape& shape) { return shape.size() == 1 && shape[0] > 3 && shape[0] != 17; }
+
 Case reduction(const std::string& label, const std::string& options, Builder build, const Meaning& meaning,
                const Over& over, bool keepdim, const Traits& traits) {
   Case c;
@@ -171,6 +174,7 @@ Case reduction(const std::string& label, const std::string& options, Builder bui
   c.roundings = traits.is_relative ? std::max(16.0, 2 * count) : 32;
   c.floor = traits.is_relative ? 0 : std::max(1.0, count);
   c.needs_rows = !traits.of_nothing && is_over_batch(over);
+  c.is_brief = is_like_others(over.shape);
   return c;
 }
 
@@ -184,6 +188,12 @@ void add(Cases& cases, const Case& like, const Over& over, std::int64_t fewest) 
   too_few.derivatives = Derivatives::kUntold;
   if (!enough.batches.empty()) cases.push_back(std::move(enough));
   if (!too_few.batches.empty()) cases.push_back(std::move(too_few));
+}
+
+// Those that differ from others by an option.
+Cases in_brief(Cases cases) {
+  for (Case& c : cases) c.is_brief = true;
+  return cases;
 }
 
 Cases reductions(const std::string& label, const std::string& options, Builder build, const Meaning& meaning,
@@ -271,8 +281,9 @@ Cases var() {
     traits.fewest = correction + 1;
     const Meaning meaning = {
         [correction](const Array& x, const Positions& axes) { return variance_over(x, axes, correction); }, kNan};
-    append(all, reductions("var", correction == 1 ? "" : "correction=" + std::to_string(correction), nadir_var, meaning,
-                           traits));
+    const std::string options = correction == 1 ? "" : "correction=" + std::to_string(correction);
+    Cases some = reductions("var", options, nadir_var, meaning, traits);
+    append(all, correction == 2 ? in_brief(std::move(some)) : std::move(some));
   }
   return all;
 }
@@ -292,7 +303,7 @@ Cases std() {
 
 Cases norm() {
   Cases all = reductions("norm", "", nadir_norm, {length_over, 0}, {});
-  append(all, reductions("norm", "p=2", nadir_norm, {length_over, 0}, {}));
+  append(all, in_brief(reductions("norm", "p=2", nadir_norm, {length_over, 0}, {})));
   append(all, reductions("norm", "p=1", nadir_norm, {magnitudes_over, 0}, {}));
   Traits traits;
   traits.of_nothing = false;
@@ -451,6 +462,7 @@ Cases cumsum() {
     for (const bool is_reverse : {false, true}) {
       Case c;
       c.label = is_reverse ? "cumsum, reverse" : "cumsum";
+      c.is_brief = is_like_others(one.shape);
       c.operands = {{one.shape, spread(-3, 3), 0, {}}};
       c.roundings = 128;  // a rounding a term, in the order of the terms
       c.floor = 3;
@@ -477,6 +489,7 @@ Cases softmax() {
     Case c;
     c.label = "softmax";
     c.roundings = 64;
+    c.is_brief = is_like_others(along.shape);
     c.operands = {{along.shape, spread(-3, 3), 0, {}}};
     c.build = [axis = along.axis](const Scope& scope, const Nodes& x) {
       return nadir_softmax(scope.graph, x[0], axis);
@@ -493,6 +506,7 @@ Cases log_softmax() {
     c.label = "log_softmax";
     c.roundings = 32;
     c.floor = 1;
+    c.is_brief = is_like_others(along.shape);
     c.operands = {{along.shape, spread(-3, 3), 0, {}}};
     c.build = [axis = along.axis](const Scope& scope, const Nodes& x) {
       return nadir_log_softmax(scope.graph, x[0], axis);

@@ -1,5 +1,6 @@
-// Operations on results of operations, where one could be computed in another's memory, or read where it was: each is right if
-// nothing was overwritten too early and nothing read too late. References and checks are those of single operations.
+// Operations on results of operations, where one could be computed in another's memory, or read where it was: each is
+// right if nothing was overwritten too early and nothing read too late. References and checks are those of single
+// operations.
 #include <cmath>
 
 #include "cases.h"

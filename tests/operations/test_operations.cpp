@@ -1,5 +1,5 @@
-// Every public operation against its reference: value, gradient, second derivative, accumulation, constants and views, a
-// symbolic batch, repetition. An operation that stands in the registry and has no cases does not compile here.
+// Every public operation against its reference: value, gradient, second derivative, accumulation, constants and views,
+// a symbolic batch, repetition. An operation that stands in the registry and has no cases does not compile here.
 #include "cases.h"
 #include "suite.h"
 

@@ -9,7 +9,7 @@ from program import Call, symbolic_axis
 from reductions import all_axes
 from table import ANY_DTYPE, operation
 
-# ------------------------------------------------------------------------------------------------------------- shapes
+# -------------------------------------------------------------------------------------------------------------- shapes
 
 SHAPES = "shapes"
 
@@ -146,7 +146,7 @@ def flip(x, axes):
     return x.flip(all_axes(x, axes))
 
 
-# ------------------------------------------------------------------------------------------------- slices and joining
+# -------------------------------------------------------------------------------------------------- slices and joining
 
 SLICES = "slices, joining, padding"
 
@@ -314,7 +314,7 @@ def roll(x, axis, shift):
     return torch.roll(x, shift, axis)
 
 
-# -------------------------------------------------------------------------------------------------------------- indices
+# ------------------------------------------------------------------------------------------------------------- indices
 
 INDICES = "indices"
 
@@ -399,7 +399,8 @@ def sample_one_hot(s):
     shape = s.shape_of(s.tensor(ranks=(0, s.ranks[1] - 1)))
     classes = s.rng.choice((1, 2, 3, 4, 5))
     # Some of the indices are outside.
-    return Call("one_hot", (s.index(shape, classes + 1), classes, s.dtype if s.chance(0.8) else s.rng.choice(ANY_DTYPE)))
+    index = s.index(shape, classes + 1)
+    return Call("one_hot", (index, classes, s.dtype if s.chance(0.8) else s.rng.choice(ANY_DTYPE)))
 
 
 @operation(INDICES, sample_one_hot, exact=True)

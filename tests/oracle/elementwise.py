@@ -9,7 +9,7 @@ from program import Call, broadcast
 from sources import MASKS, NONZERO, POSITIVE, REAL, Domain
 from table import ANY_DTYPE, OPERATIONS, Operation, mask, operation
 
-# ---------------------------------------------------------------------------------------------- elementwise, one operand
+# -------------------------------------------------------------------------------------------- elementwise, one operand
 
 
 def unary(name, reference, domain=REAL, kinks=None, exact=False, family="functions of one operand"):
@@ -118,7 +118,7 @@ def clamp(x, low, high):
     return x.clamp(low, high)
 
 
-# ------------------------------------------------------------------------------------- elementwise, two operands, numbers
+# ---------------------------------------------------------------------------------- elementwise, two operands, numbers
 
 
 def sample_pair(s, name, domains, dtypes=None):
@@ -236,7 +236,7 @@ def scalar_pow(number, x):
     return torch.pow(torch.full_like(x, number), x)
 
 
-# ------------------------------------------------------------------------------------------------------ masks and dtypes
+# ---------------------------------------------------------------------------------------------------- masks and dtypes
 
 MASKED = "comparisons, masks, casts"
 STRANGE = Domain(-3, 3, special=(math.nan, math.inf, -math.inf))
@@ -307,7 +307,7 @@ def stop_gradient(x):
     return x.detach()
 
 
-# ------------------------------------------------------------------------------------------------------ made from nothing
+# --------------------------------------------------------------------------------------------------- made from nothing
 
 MADE = "made from nothing (random numbers: their mean)"
 
@@ -326,12 +326,20 @@ def full(dtype, shape, value):
     return cast(torch.full(shape, value, dtype=torch.float64), dtype)
 
 
-@operation(MADE, lambda s: Call("uniform", (s.dtype, made_shape(s)), s.options(low=s.number(-3, 0), high=s.number(1, 3))))
+def sample_uniform(s):
+    return Call("uniform", (s.dtype, made_shape(s)), s.options(low=s.number(-3, 0), high=s.number(1, 3)))
+
+
+@operation(MADE, sample_uniform)
 def uniform(dtype, shape, low=0, high=1):
     return torch.full(shape, (low + high) / 2, dtype=dtype)
 
 
-@operation(MADE, lambda s: Call("normal", (s.dtype, made_shape(s)), s.options(mean=s.number(-3, 3), std=s.number(0, 3))))
+def sample_normal(s):
+    return Call("normal", (s.dtype, made_shape(s)), s.options(mean=s.number(-3, 3), std=s.number(0, 3)))
+
+
+@operation(MADE, sample_normal)
 def normal(dtype, shape, mean=0, std=1):
     return torch.full(shape, float(mean), dtype=dtype)
 

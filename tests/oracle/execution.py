@@ -5,20 +5,20 @@ import numpy
 import torch
 
 from nadir import OPEN, Dtype, NadirError, is_symbolic, resolve
-from operations import reference_of
-from program import Call, Leaf, Program, Ref
+from program import Call, Leaf, Program, Ref, mapped
+from table import reference_of
 
 TORCH = {Dtype.F32: torch.float32, Dtype.F64: torch.float64, Dtype.I32: torch.int32, Dtype.I64: torch.int64,
          Dtype.U8: torch.uint8}
 
-# The most that an element may be off, relative to the largest of its tensor.
+# The most that an element may be off, relative to a scale: the largest of its tensor, unless that is as good as 0.
 BOUNDS = {Dtype.F32: 1e-4, Dtype.F64: 1e-10}
-# A program whose results by PyTorch in single precision are farther from those in double precision, in the same measure, is
-# ill-conditioned: its rounding errors tell nothing.
+# A program whose results by PyTorch in single precision are farther than this from those in double precision is
+# ill-conditioned: rounding errors of Nadir's would tell nothing.
 STEADY = 2e-5
 
 
-# -------------------------------------------------------------------------------------------------------------- PyTorch
+# ------------------------------------------------------------------------------------------------------------- PyTorch
 
 
 class Evaluation:
@@ -67,13 +67,13 @@ def evaluate(program, data_set=0, native=False, tracked=()):
     return evaluation
 
 
-# ---------------------------------------------------------------------------------------------------------------- Nadir
+# --------------------------------------------------------------------------------------------------------------- Nadir
 
 
 def build(graph, program):
     """Builds a program into a graph of Nadir: the node of each entry."""
     nodes = [None] * len(program.entries)
-    layers = {ref for _, call in program.calls() if call.name == "linear_add" for ref in call.operands()}
+    of_layers = {ref for _, call in program.calls() for ref in split_arguments(call)[1]}
     for number, entry in enumerate(program.entries):
         if isinstance(entry, Call):
             nodes[number] = build_call(graph, program, entry, nodes)
@@ -81,19 +81,23 @@ def build(graph, program):
             nodes[number] = graph.build("input_add", None, entry.dtype, entry.shape)
         elif entry.role == "constant":
             nodes[number] = graph.build("constant_add", None, entry.dtype, entry.shape, entry.data[0])
-        elif entry.role == "param" or number not in layers:
+        elif entry.role == "param" or number not in of_layers:
             nodes[number] = graph.build("param_add", None, entry.dtype, entry.shape)
             graph.set_param(nodes[number], entry.data[0])
     return nodes
 
 
+def split_arguments(call):
+    """The arguments of a call, and the parameters that it makes if it is a layer, which stand behind them."""
+    count = 3 if call.name == "linear_add" else len(call.arguments)
+    return call.arguments[:count], call.arguments[count:]
+
+
 def build_call(graph, program, call, nodes):
     """The node that a call makes."""
-    made = [ref for ref in call.operands() if nodes[ref] is None]
-    arguments = [one for one in call.arguments if one not in made or not isinstance(one, Ref)]
-    arguments = Call(call.name, tuple(arguments)).with_operands(nodes.__getitem__).arguments
-    node = graph.build(call.name, *arguments, **call.options)
-    # The parameters of a layer are known by their names.
+    given, made = split_arguments(call)
+    node = graph.build(call.name, *mapped(given, nodes.__getitem__), **call.options)
+    # The parameters of a layer are found by their names.
     for ref in made:
         nodes[ref] = graph.find(program.entries[ref].name)
         graph.set_param(nodes[ref], program.entries[ref].data[0])
@@ -126,7 +130,7 @@ def shape_error(graph, program, nodes, values, data_set):
     return None
 
 
-# ------------------------------------------------------------------------------------------------------------ comparing
+# ----------------------------------------------------------------------------------------------------------- comparing
 
 
 @dataclass
@@ -134,7 +138,7 @@ class Failure:
     """A program that Nadir and PyTorch do not agree about."""
 
     title: str
-    # What kind of disagreement it is, the same for failures of one cause: "values", "crash", or what refused with which status.
+    # The same for failures that may have one cause: "values", "crash", or a function and the status that it answered.
     kind: str
     text: str
     program: Program
@@ -151,11 +155,14 @@ def array_of(tensor):
     return tensor.detach().numpy() if isinstance(tensor, torch.Tensor) else tensor
 
 
-def error_of(actual, expected, least_scale):
-    """The error of the worst element, relative to the largest, and its index; infinite for a NaN too many or missing.
+def largest(tensor):
+    """The largest absolute value of the finite elements; 0 if there are none."""
+    array = abs(array_of(tensor))
+    return float(array[numpy.isfinite(array)].max(initial=0))
 
-    If no element is as large as `least_scale`, the error is relative to that: what is left of sums that cancel is all error.
-    """
+
+def error_of(actual, expected, scale):
+    """The error of the worst element over the scale, and its index; infinite for a NaN too many or missing."""
     actual, expected = array_of(actual).astype(array_of(expected).dtype), array_of(expected)
     if expected.size == 0:
         return 0.0, ()
@@ -163,17 +170,15 @@ def error_of(actual, expected, least_scale):
         same = (actual == expected) | (numpy.isnan(actual) & numpy.isnan(expected))
         errors = numpy.where(same, 0.0, abs(actual - expected))
         errors = numpy.where(numpy.isfinite(errors), errors, numpy.inf)
-    finite = expected[numpy.isfinite(expected)]
-    scale = max(abs(finite).max(initial=0.0), least_scale)
     index = numpy.unravel_index(errors.argmax(), errors.shape)
     return float(errors[index] / scale), tuple(map(int, index))
 
 
-def difference(what, actual, expected, bound, least_scale):
+def difference(what, actual, expected, bound, scale):
     """How an array of Nadir's differs by more than the bound, as a text, or None."""
     if actual.shape != expected.shape:
         return f"{what} has the shape {list(actual.shape)} instead of {list(expected.shape)}"
-    error, index = error_of(actual, expected, least_scale)
+    error, index = error_of(actual, expected, scale)
     if error <= bound:
         return None
     place = f" at {list(index)}" if index else ""

@@ -1,8 +1,8 @@
 """Nadir's C API for Python: a binding that is generated from the prototypes of the public header.
 
-`Library` reads the header and tells ctypes every prototype, so a function that is new in the header can be called without
-a line here. `Graph.build` and `Session` turn Python's lists, texts and arrays of NumPy into C's arguments and back, and a
-status that is not NADIR_OK into a `NadirError`.
+`Library` reads the header and tells ctypes every prototype, so that what is new there can be called without a line here.
+`Graph.build` and `Session` make C's arguments of lists, texts and arrays of NumPy, and a `NadirError` of a status
+that is not NADIR_OK.
 """
 import ctypes
 import enum
@@ -153,8 +153,8 @@ class Graph:
     def build(self, name, *arguments, **options):
         """Calls the builder `nadir_<name>`: a node, or a list of nodes if it makes several.
 
-        The arguments are those of the header without what follows from them: the graph, the number of elements of a list
-        and the size of an array. The options are keywords.
+        The arguments are those of the header without what is known anyway: the graph, the number of elements of a list,
+        the size of an array. The options are keywords.
         """
         prototype = self.library.prototypes[name]
         given = iter(arguments)

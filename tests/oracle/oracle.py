@@ -1,14 +1,15 @@
 #!/usr/bin/python3
 """Compares Nadir, through its C API, with PyTorch.
 
-First every operation of the header by itself: random calls in single and double precision, their values, gradients and second
-derivatives. Then random graphs, trained for some passes: losses, values and gradients. A trial and a graph are functions of
-their numbers, so that a failure can be repeated alone; a graph that fails is made small before it is shown.
+First every operation of the header by itself: random calls in single and double precision, their values, gradients and
+second derivatives. Then random graphs, trained for some passes: losses, values and gradients. A trial or a graph is a
+function of its number, so that a failure can be repeated alone. A graph that fails is made small before it is shown.
 
 Ends with a line that counts the mismatches, and with status 1 if there are any.
 """
 import argparse
 import sys
+import textwrap
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
@@ -101,16 +102,16 @@ def run_all(library, cases):
     return total
 
 
-# ---------------------------------------------------------------------------------------------------------- the two parts
+# ------------------------------------------------------------------------------------------------------- the two parts
 
 
 def problems_of_table(library):
     """What of the header is not exported or not compared."""
     builders = {name for name, prototype in library.prototypes.items() if prototype.is_builder}
     yield from (f"nadir_{name} is declared but not exported" for name in library.missing)
-    yield from (f"nadir_{name} is not compared: it wants an entry in tests/oracle/operations.py"
+    yield from (f"nadir_{name} is not compared: it wants an entry in the table of tests/oracle/table.py"
                 for name in sorted(builders - NOT_OPERATIONS - OPERATIONS.keys()))
-    yield from (f"nadir_{name} is in tests/oracle/operations.py but not in the header"
+    yield from (f"nadir_{name} is in the table of tests/oracle/table.py but not in the header"
                 for name in sorted((NOT_OPERATIONS | OPERATIONS.keys()) - builders))
 
 
@@ -139,16 +140,21 @@ def compare_graphs(library, seeds):
     failures = report.failures
     print(f"{'FAIL' if failures else 'ok  '} random graphs: {report.cases} graphs of {report.uses.total()} calls, "
           f"{len(failures)} mismatches, {report.ill_conditioned} resampled as ill-conditioned")
-    print("     calls of each: " + ", ".join(f"{name} {count}" for name, count in sorted(report.uses.items())))
-    unused = OPERATIONS.keys() - report.uses.keys()
-    if unused:
-        print("     never called: " + ", ".join(sorted(unused)))
+    print_words("calls of each:", (f"{name} {count}" for name, count in sorted(report.uses.items())))
+    print_words("never called:", sorted(OPERATIONS.keys() - report.uses.keys()))
     for failure in failures[:MOST_SHOWN]:
         print(f"  {failure.title}: {failure.text}; made small:")
         print("  " + str(make_small(library, failure)).replace("\n", "\n  "), flush=True)
     if len(failures) > MOST_SHOWN:
         print("  and " + ", ".join(failure.title for failure in failures[MOST_SHOWN:]))
     return len(failures)
+
+
+def print_words(title, words):
+    """Prints a list below a line of the report, unless it is empty."""
+    text = ", ".join(words)
+    if text:
+        print(textwrap.fill(f"{title} {text}", 120, initial_indent=" " * 5, subsequent_indent=" " * 5))
 
 
 def make_small(library, failure):
@@ -168,7 +174,7 @@ def make_small(library, failure):
     return random_graphs.shrunk(failure, fails_alone)
 
 
-# ------------------------------------------------------------------------------------------------------------------ main
+# ---------------------------------------------------------------------------------------------------------------- main
 
 
 def parse_arguments():

@@ -1,6 +1,6 @@
 """A computation as a list, which PyTorch and Nadir both run: leaves, and calls of Nadir's builders.
 
-An entry of a `Program` is a `Leaf` or a `Call`, and its number is the number of its value, by which later calls refer to it
+An entry of a `Program` is a `Leaf` or a `Call`. Its number is that of its value, by which later calls refer to it
 (`Ref`). Dimensions are those of the C API, where a multiple of BATCH is the batch. A program has one or more data sets,
 each with a batch of its own.
 """
@@ -111,7 +111,7 @@ def mapped(argument, changed):
     return argument
 
 
-# --------------------------------------------------------------------------------------------------------------- shapes
+# -------------------------------------------------------------------------------------------------------------- shapes
 
 
 def resolved(shape, batch):
@@ -148,7 +148,7 @@ def broadcast(left, right):
     return shape if sum(map(is_symbolic, shape)) < 2 else None
 
 
-# ---------------------------------------------------------------------------------------------------------------- texts
+# --------------------------------------------------------------------------------------------------------------- texts
 
 
 def dimension_text(dimension):

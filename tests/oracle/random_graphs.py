@@ -1,27 +1,28 @@
 """Random graphs, trained for some passes by Nadir and by PyTorch, and how a graph that fails is made small.
 
-A graph is grown call by call. PyTorch computes each value at once, for two data sets of different batches: so the operands
-of a call are chosen by what they are (an operand out of a function's domain is squashed into it), and calls are taken back
-whose values are too large or too near to a jump or a kink, where rounding errors would choose the side.
+A graph is grown call by call. PyTorch computes each value at once, for two data sets of different batches: so operands
+are chosen by their values (one that is outside of a function's domain is squashed into it), and a call is taken back
+whose values are too large or whose operands are too near to a jump or a kink, where rounding would choose the side.
 """
 import random
 
 import numpy
 import torch
 
-from execution import (BOUNDS, STEADY, TORCH, Evaluation, Failure, build, difference, error_of, evaluate, shape_error,
-                       write_inputs)
+from elementwise import MADE
+from execution import (BOUNDS, STEADY, TORCH, Evaluation, Failure, build, difference, error_of, evaluate, largest,
+                       shape_error, write_inputs)
 from nadir import BATCH, NONE, Dtype, Graph, NadirError, Session, is_symbolic, resolve
-from operations import MADE, OPERATIONS, gradients_of
+from operations import OPERATIONS
 from program import Call, Leaf, Program, Ref, broadcast, resolved, symbolic_axis, symbolic_shape
 from sources import INTEGERS, REAL, Domain, Source
+from table import gradients_of
 
 LENGTHS = (3, 30)  # the fewest and the most calls of a graph
 MOST_ELEMENTS = 2000
 LARGEST = 50.0
 SMALLEST_MARGIN = 1e-3
 MOST_ATTEMPTS = 200
-LEAST_SCALE = 1e-5
 
 DTYPES = {torch_type: dtype for dtype, torch_type in TORCH.items()}
 
@@ -122,7 +123,7 @@ class Pool(Source):
             raise Unsuitable("large")
         return ref
 
-    # ------------------------------------------------------------------------------------------- what an operation asks
+    # ------------------------------------------------------------------------------------------ what an operation asks
 
     def shape_of(self, ref):
         return self.shapes[ref]
@@ -302,6 +303,16 @@ def both_evaluations(program, tracked):
             for native in (True, False)]
 
 
+def scale_of(tensor, results):
+    """What errors of a result are relative to: its largest element.
+
+    If that is 0 but for rounding, as where sums cancel, all of it is error, and that of terms which nobody knows: then
+    the scale is a hundredth of the largest of all results.
+    """
+    own, of_all = largest(tensor), max(map(largest, results.values()))
+    return own if own > 1e-9 * of_all else of_all / 100 or 1.0
+
+
 class Expectation:
     """What a program computes, by PyTorch: its loss, its gradients and some of its values. Unsuitable if it is unsafe.
 
@@ -330,22 +341,26 @@ class Expectation:
 
     def check_conditions(self):
         told = any(leaf.role == "input" and symbolic_axis(leaf.shape) is not None for _, leaf in self.program.leaves())
-        if not told and any(one.shape != other.shape for one, other in zip(*(each.values for each in self.evaluations))):
+        first, second = (each.values for each in self.evaluations)
+        if not told and any(one.shape != other.shape for one, other in zip(first, second)):
             raise Unsuitable("no input tells the batch")
         for each, expected in zip(self.native, self.results):
             native = self.results_of(each.values)
             for what, tensor in expected.items():
                 if tensor.is_floating_point() and not tensor.isfinite().all():
                     raise Unsuitable("not finite")
-                if native[what].dtype == torch.float32 and error_of(native[what], tensor, LEAST_SCALE)[0] > STEADY:
-                    raise IllConditioned("rounding")
+                if native[what].dtype == torch.float32:
+                    error, _ = error_of(native[what], tensor, scale_of(tensor, expected))
+                    if error > STEADY:
+                        raise IllConditioned("rounding")
         for _, call in self.program.calls():
             check_call(call, self.evaluations)
 
     def passes(self):
         """The passes of training: the data set, whether the gradients start at zero, and what is to come out."""
         first, second = self.results
-        accumulated = {what: tensor + first[what] if what[0] == "gradient" else tensor for what, tensor in second.items()}
+        accumulated = {what: tensor + first[what] if what[0] == "gradient" else tensor
+                       for what, tensor in second.items()}
         return [(0, True, first), (1, False, accumulated), (0, True, first)]
 
 
@@ -385,7 +400,7 @@ def first_difference(graph, program, expectation):
                 session.run("zero_grad")
             session.run("backward")
             actual = read_results(session, nodes, expected, program.batches[data_set])
-            texts = (compared(graph, nodes, what, actual[what], expected[what]) for what in expected)
+            texts = (compared(graph, nodes, what, actual[what], expected) for what in expected)
             text = next(filter(None, texts), None)
             if text:
                 return f"pass {len(before) + 1}: {text}"
@@ -402,15 +417,16 @@ def read_results(session, nodes, wanted, batch):
             for kind, ref in wanted}
 
 
-def compared(graph, nodes, what, actual, expected):
-    """How a result differs, or None."""
+def compared(graph, nodes, what, actual, results):
+    """How a result differs from what is expected among the others, or None."""
+    expected = results[what]
     dtype = graph.dtype_of(nodes[what[1]])
     if not dtype.is_float:
         bound = 0
     else:
         # A double that was made of single numbers is no better than they.
         bound = BOUNDS[Dtype.F32 if Dtype.F32 in (dtype, graph.dtype_of(nodes[-1])) else Dtype.F64]
-    return difference(text_of(what), actual, expected.detach().numpy(), bound, LEAST_SCALE)
+    return difference(text_of(what), actual, expected.detach().numpy(), bound, scale_of(expected, results))
 
 
 def text_of(what):

@@ -9,7 +9,7 @@ from program import Call, symbolic_axis
 from sources import MASKS, REAL, Domain
 from table import mask, operation
 
-# -------------------------------------------------------------------------------------------------------------- products
+# ------------------------------------------------------------------------------------------------------------ products
 
 PRODUCTS = "products and layers"
 
@@ -89,7 +89,7 @@ def mse_loss(prediction, target, reduction="mean"):
     return F.mse_loss(prediction, target, reduction=reduction)
 
 
-# ------------------------------------------------------------------------------------------------------------ reductions
+# ---------------------------------------------------------------------------------------------------------- reductions
 
 REDUCTIONS = "reductions"
 

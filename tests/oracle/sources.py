@@ -1,7 +1,7 @@
 """Where the operands of an operation come from.
 
-The table of operations asks a `Source` for tensors, masks, indices, shapes and numbers, and does not know whether they are
-made for it (`Fresh`, for comparing one operation) or found in a graph that grows (`random_graphs.Pool`).
+The samplers of operations ask a `Source` for tensors, masks, indices, shapes and numbers, and do not know whether these
+are made for them (`Fresh`, for comparing one operation) or found in a graph that grows (`random_graphs.Pool`).
 """
 import random
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ MASKS = (Dtype.U8,)
 
 @dataclass(frozen=True)
 class Domain:
-    """The numbers from `low` to `high` that are at least `hole` away from 0; and, for fresh operands, `special` ones."""
+    """The numbers from `low` to `high`, at least `hole` away from 0. Some of those drawn are `special` ones."""
 
     low: float = -4.0
     high: float = 4.0
@@ -102,7 +102,7 @@ class Source:
     def tensor(self, shape=None, dtypes=None, domain=REAL, ranks=None, least=0, accept=None):
         """A value of one of the dtypes (the program's float unless said) with numbers in the domain.
 
-        Its shape is `shape`, or random with a rank in `ranks` and no length under `least`, and such that `accept(shape)`.
+        Its shape is `shape`, or a random one with a rank in `ranks` and no length under `least` that is accepted.
         """
         raise NotImplementedError
 
@@ -123,7 +123,7 @@ class Source:
 
 
 class Fresh(Source):
-    """Operands that are made for one call: leaves, or views of leaves, whose elements lie elsewhere than those of a leaf."""
+    """Operands that are made for one call: leaves, or views of leaves, whose elements lie here and there."""
 
     def __init__(self, seed, dtype):
         super().__init__(seed, dtype)

@@ -16,15 +16,15 @@ ANY_DTYPE = tuple(Dtype)
 class Operation:
     """How an operation is compared.
 
-    `reference` takes the arguments of the C function: nodes as tensors (a mask as one of uint8), lengths at the actual batch,
-    dtypes of PyTorch, and the options as keywords. `sample` takes a `Source` and returns a random `Call`.
+    `reference` takes the arguments of the C function: nodes as tensors (a mask as one of uint8), lengths at the actual
+    batch, dtypes of PyTorch, and the options as keywords. `sample` takes a `Source` and returns a random `Call`.
     """
 
     family: str
     reference: Callable
     sample: Callable
-    # Where a function jumps or has a kink: how far from there its operands are, from the arguments of the reference. Rounding
-    # must not decide on which side a graph goes on.
+    # For a function that jumps or has a kink: how far from there its operands are, by the arguments of the reference.
+    # Rounding must not decide on which side a graph goes on.
     margin: Callable = None
     # Whether its value has the very bits that PyTorch computes, since it rounds at most once or only moves elements.
     exact: bool = False
@@ -44,3 +44,19 @@ def operation(family, sample, margin=None, exact=False, name=None):
 def mask(truths):
     """A mask as Nadir has it."""
     return truths.to(torch.uint8)
+
+
+def gradients_of(y, upstream, xs):
+    """The gradients of y, as tensors that can be differentiated again; 0 where y does not depend on x."""
+    found = [None] * len(xs)
+    if y.requires_grad:
+        found = torch.autograd.grad(y, xs, upstream, create_graph=True, allow_unused=True)
+    # A zero of PyTorch's own may have no memory behind it.
+    return [torch.zeros_like(x) if one is None else torch.zeros_like(x) + one for x, one in zip(xs, found)]
+
+
+def reference_of(name):
+    """The reference of an operation, or of nadir_gradients without upstream, which is none but stands in graphs."""
+    if name == "gradients":
+        return lambda y, _, xs: gradients_of(y, None, xs)
+    return OPERATIONS[name].reference
