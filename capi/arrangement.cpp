@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "guard.h"
+#include "ops/building.h"
 #include "ops/indexing.h"
 #include "ops/shaping.h"
 #include "ops/slicing.h"
@@ -64,10 +65,27 @@ nadir_node nadir_flip(nadir_graph* graph, nadir_node x, const int32_t* axes, int
 
 static_assert(NADIR_OPEN == kOpen);
 
+namespace {
+
+// An end as the core counts it: along the batch, NADIR_BATCH times so many are so many batches.
+int64_t to_end(Expr x, int32_t axis, int64_t end) {
+  if (!x.shape()[checked_axis(x, axis)].is_batch() || end == NADIR_OPEN) return end;
+  if (end % NADIR_BATCH != 0) {
+    fail(Status::kShape, "x ", x, ": a slice of the batch ends at ", end, "; wants a multiple of NADIR_BATCH");
+  }
+  return end / NADIR_BATCH;
+}
+
+Slice to_slice(Expr x, int32_t axis, int64_t start, int64_t stop, int64_t step) {
+  return Slice::parse(x, axis, to_end(x, axis, start), to_end(x, axis, stop), step);
+}
+
+}  // namespace
+
 nadir_node nadir_slice(nadir_graph* graph, nadir_node x, int32_t axis, int64_t start, int64_t stop, int64_t step) {
   return build_node(graph, "slice", nullptr, [&](Graph& g) {
     const Expr operand = to_expr(g, x, "x");
-    return slice(operand, Slice::parse(operand, axis, start, stop, step));
+    return slice(operand, to_slice(operand, axis, start, stop, step));
   });
 }
 
@@ -75,7 +93,7 @@ nadir_node nadir_slice_set(nadir_graph* graph, nadir_node x, int32_t axis, int64
                            nadir_node value) {
   return build_node(graph, "slice_set", nullptr, [&](Graph& g) {
     const Expr operand = to_expr(g, x, "x");
-    return slice_set(operand, Slice::parse(operand, axis, start, stop, step), to_expr(g, value, "value"));
+    return slice_set(operand, to_slice(operand, axis, start, stop, step), to_expr(g, value, "value"));
   });
 }
 

@@ -1,4 +1,5 @@
-// Elementwise expressions, products, layers, losses and gradients. The elementwise functions are generated from the list of operations.
+// Elementwise expressions, products, layers, losses and gradients. Most of the elementwise functions are generated from the list of
+// operations.
 #include "autodiff/gradients.h"
 #include "guard.h"
 #include "ops/elementwise.h"

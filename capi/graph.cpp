@@ -40,8 +40,8 @@ nadir_status nadir_graph_set_step(nadir_graph* handle, uint64_t step) {
   const GraphEntry entry(graph.gate(), Gate::Access::kWrite);
   if (!entry) return NADIR_E_BUSY;
   return call(graph, "graph_set_step", [&] {
-    graph.parameters().set_steps(step);
-    graph.parameters().changed();  // a backward pass belongs to the numbers that its forward pass saw
+    graph.parameters().set_steps(
+        step);  // a new version: a backward pass belongs to the numbers that its forward pass saw
   });
 }
 

@@ -1,6 +1,6 @@
 #include "handles.h"
 
-#include "ops/registry.h"
+#include "ops/building.h"
 
 namespace nadir::capi {
 

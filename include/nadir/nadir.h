@@ -208,7 +208,10 @@ NADIR_API void nadir_graph_free(nadir_graph *graph);
  */
 NADIR_API nadir_status nadir_graph_set_seed(nadir_graph *graph, uint64_t seed);
 
-/** The number of steps taken: what random numbers depend on. Each update of parameters, such as `nadir_sgd_step`, adds 1. 0 for NULL. */
+/**
+ * The number of steps taken, on which random numbers depend: each update of the parameters, such as `nadir_sgd_step`, adds 1.
+ * 0 for NULL. Any thread; while another changes the graph's values, the answer may be off by that change.
+ */
 NADIR_API uint64_t nadir_graph_step(const nadir_graph *graph);
 
 /**
@@ -308,7 +311,7 @@ NADIR_API nadir_node nadir_constant_add(nadir_graph *graph, const char *name, na
 
 /**
  * One value in every element of `shape`, NADIR_BATCH allowed; it takes the memory of one element. `value` is rounded to
- * `dtype`, as nadir_cast does.
+ * `dtype`, as nadir_cast does. Errors: NADIR_E_SHAPE; NADIR_E_DTYPE.
  */
 NADIR_API nadir_node nadir_full(nadir_graph *graph, nadir_dtype dtype, const int64_t *shape, int32_t rank,
                                 double value);
@@ -629,7 +632,8 @@ NADIR_API nadir_node nadir_mean(nadir_graph *graph, nadir_node x, const int32_t 
 
 /**
  * The product over `axes`, in a fixed tree; 1 of nothing. Axes, option and shapes as for `nadir_sum`, but for the batch, over
- * which there is no product (NADIR_E_SHAPE). Gradient: dx[i] = gy * the product of the others, right also where some are 0.
+ * which there is no product (NADIR_E_SHAPE); over a length of 0 it depends on nothing. Gradient: dx[i] = gy * the product of the
+ * others, right also where some are 0.
  */
 NADIR_API nadir_node nadir_prod(nadir_graph *graph, nadir_node x, const int32_t *axes, int32_t axis_count,
                                 const char *options);
@@ -833,7 +837,8 @@ NADIR_API nadir_node nadir_scatter_add(nadir_graph *graph, nadir_node x, int32_t
 
 /**
  * 1 where the index has its own number and else 0, along a new last dimension of `classes`, in `dtype`: of shape
- * [index's shape…, classes]. An index outside 0 to classes - 1 has no 1. No gradient.
+ * [index's shape…, classes], classes from 1 to 2^31 - 1 (else NADIR_E_ARGUMENT). An index outside 0 to classes - 1 has no 1.
+ * No gradient.
  */
 NADIR_API nadir_node nadir_one_hot(nadir_graph *graph, nadir_node index, int64_t classes, nadir_dtype dtype);
 
@@ -851,6 +856,8 @@ NADIR_API nadir_node nadir_triu(nadir_graph *graph, nadir_node x, int64_t diagon
  * A random number is a function of the graph's seed, the node's name, the graph's step (`nadir_graph_step`) and the element's index
  * alone: by Philox 4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", 2011). The same step gives the same
  * numbers, another step others. Outside training (`nadir_session_set_training`) each is its mean. `shape` may have NADIR_BATCH.
+ * Errors: NADIR_E_DTYPE for anything but a float; NADIR_E_SHAPE; NADIR_E_ARGUMENT for a `low` over `high`, what is not finite, a
+ * negative `std`, or a `probability` outside of 0 to 1.
  */
 
 /** Numbers from `low` to below `high`. Options: `low` (0), `high` (1). */
@@ -866,8 +873,8 @@ NADIR_API nadir_node nadir_bernoulli(nadir_graph *graph, nadir_dtype dtype, cons
                                      double probability);
 
 /**
- * y = x / (1 - probability) with the probability 1 - `probability` (0 to 1), else 0; x itself outside training. Gradient: dx = gy
- * by the same factors.
+ * y = x * m, where m is 1 / (1 - probability) with the probability 1 - `probability` (0 to 1), else 0, and 1 outside training. As
+ * in PyTorch, 0 times what is NaN or infinite is NaN. Gradient: dx = gy * m.
  */
 NADIR_API nadir_node nadir_dropout(nadir_graph *graph, nadir_node x, double probability);
 
@@ -1083,7 +1090,8 @@ NADIR_API nadir_status nadir_grads_flat_set(nadir_session *session, nadir_dtype 
  * those of a forward pass. Random numbers stay those of the present step. It makes two forward passes an element, and reserves
  * memory for a copy of the parameters and gradients.
  *
- * Options: `step` (6e-6): h, times max(1, |w|); `tolerance` (1e-6): the most that an error may be, times max(1, |gradient|).
+ * Options: `step` (6e-6): h, times max(1, |w|); `tolerance` (1e-6): the most that |gradient - difference| may be, divided by
+ * max(1, |difference|).
  * `*worst`, which may be NULL, is set to the largest error so measured, NaN if a gradient or loss is.
  *
  * Threads: a writer of the graph. Errors: NADIR_E_MISMATCH when an error is over the tolerance or NaN, with the parameter, the

@@ -4,6 +4,7 @@
 #include <memory_resource>
 #include <vector>
 
+#include "ops/building.h"
 #include "ops/elementwise.h"
 #include "ops/shaping.h"
 

@@ -53,12 +53,18 @@ class Parameters {
   }
 
   // Counts the changes of values: a backward pass belongs to the version that its forward pass saw.
-  std::uint64_t version() const noexcept { return version_; }
-  void changed() noexcept { ++version_; }
+  std::uint64_t version() const noexcept { return version_.load(std::memory_order_relaxed); }
+  // The values were changed by a step of an optimiser,
+  void stepped() noexcept { version_.store(version() + 1, std::memory_order_relaxed); }
+  // or otherwise.
+  void changed() noexcept { set_steps(steps()); }
 
-  // Counts the updates: what random numbers depend on.
-  std::uint64_t steps() const noexcept { return steps_.load(std::memory_order_relaxed); }
-  void set_steps(std::uint64_t steps) noexcept { steps_.store(steps, std::memory_order_relaxed); }
+  // The steps so far, on which random numbers depend: the versions that no other change made, so that a step counts but once.
+  std::uint64_t steps() const noexcept { return version() - others_.load(std::memory_order_relaxed); }
+  void set_steps(std::uint64_t steps) noexcept {
+    stepped();
+    others_.store(version() - steps, std::memory_order_relaxed);
+  }
 
  private:
   struct Block {
@@ -75,8 +81,9 @@ class Parameters {
   std::pmr::memory_resource& resource_;
   std::pmr::vector<Parameter> list_;
   std::array<Block, kFloatCount> blocks_;
-  std::uint64_t version_ = 0;
-  std::atomic<std::uint64_t> steps_{0};  // asked for at any time
+  // Changed by a writer of the graph; asked for at any time.
+  std::atomic<std::uint64_t> version_{0};
+  std::atomic<std::uint64_t> others_{0};
 };
 
 }  // namespace nadir

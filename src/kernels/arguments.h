@@ -1,6 +1,7 @@
 // What kernels are called with: plain structs of resolved pointers and numbers. A plan fills one a step, once a batch size.
 //
-// Lengths and strides are in elements. Outputs are dense but for a NestArguments'. An operand may be the output itself, never overlap it otherwise.
+// Lengths and strides are in elements. Outputs are dense but for a NestArguments'. An operand may be the output itself, never
+// overlap it otherwise.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 #include "ops/along_axis.h"
 
+#include "ops/building.h"
 #include "ops/elementwise.h"
 #include "ops/reduction.h"
 #include "ops/shaping.h"

@@ -1,5 +1,6 @@
 #include "ops/elementwise.h"
 
+#include "ops/building.h"
 #include "ops/shaping.h"
 
 namespace nadir {
@@ -24,22 +25,6 @@ Shape common_shape(Expr a, Expr b) {
 }
 
 }  // namespace
-
-void check_float(Expr x, const char* role) {
-  if (is_float(x.dtype())) return;
-  fail(Status::kDType, role, " \"", x.node().name(), "\" is ", name_of(x.dtype()), "; wants f32 or f64");
-}
-
-void check_mask(Expr x, const char* role) {
-  if (x.dtype() == DType::kU8) return;
-  fail(Status::kDType, role, " \"", x.node().name(), "\" is ", name_of(x.dtype()), "; wants a mask, u8");
-}
-
-void check_same_dtype(Expr a, Expr b) {
-  if (a.dtype() == b.dtype()) return;
-  fail(Status::kDType, "\"", a.node().name(), "\" is ", name_of(a.dtype()), ", \"", b.node().name(), "\" is ",
-       name_of(b.dtype()), "; wants one dtype");
-}
 
 Expr unary(OpId id, Expr x) {
   check_float(x, "x");

@@ -41,9 +41,4 @@ Expr cast(Expr x, DType dtype);
 // y = x, without a gradient.
 Expr stop_gradient(Expr x);
 
-// Throw unless the operand, called `role`, has a float dtype; unless two have the same.
-void check_float(Expr x, const char* role);
-void check_same_dtype(Expr a, Expr b);
-void check_mask(Expr x, const char* role);
-
 }  // namespace nadir

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <memory_resource>
+#include <numeric>
 #include <vector>
 
+#include "ops/building.h"
 #include "ops/elementwise.h"
 #include "ops/leaves.h"
 #include "ops/shaping.h"
@@ -138,12 +140,12 @@ Expr scatter_add_gradient(const Backward& d, int operand) {
 
 namespace {
 
-// 0, 1, … as a vector.
-Expr range(Graph& graph, DType dtype, std::int64_t count) {
+// first, first + 1, … as a vector.
+Expr range(Graph& graph, DType dtype, std::int64_t first, std::int64_t count) {
   return visit(dtype, [&](auto zero) {
     using T = decltype(zero);
     std::pmr::vector<T> numbers(static_cast<std::size_t>(count), &graph.host());
-    for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<T>(i);
+    std::iota(numbers.begin(), numbers.end(), static_cast<T>(first));
     Shape shape;
     shape.append(Dim::constant(count));
     return constant(graph, nullptr, dtype, shape, numbers.data(), numbers.size() * sizeof(T));
@@ -159,15 +161,8 @@ Expr triangle(Expr x, std::int64_t diagonal, bool is_lower) {
   if (rows.is_batch() || columns.is_batch()) fail(Status::kShape, "x ", x, "; wants a matrix without the batch");
   // Beyond the matrix, one diagonal is like another.
   const std::int64_t number = std::clamp(diagonal, -rows.factor(), columns.factor());
-  Graph& graph = x.graph();
-  const Expr limit = unsqueeze(range(graph, DType::kI64, rows.factor()), 1);
-  // Compared with the column less the number, which no integer operation is needed for.
-  std::pmr::vector<std::int64_t> shifted(static_cast<std::size_t>(columns.factor()), &graph.host());
-  for (std::size_t i = 0; i < shifted.size(); ++i) shifted[i] = static_cast<std::int64_t>(i) - number;
-  Shape shape;
-  shape.append(columns);
-  const Expr column =
-      constant(graph, nullptr, DType::kI64, shape, shifted.data(), shifted.size() * sizeof(std::int64_t));
+  const Expr limit = unsqueeze(range(x.graph(), DType::kI64, number, rows.factor()), 1);
+  const Expr column = range(x.graph(), DType::kI64, 0, columns.factor());
   const Expr keeps = is_lower ? le(column, limit) : ge(column, limit);
   return where(keeps, x, filled_like(x, 0));
 }
@@ -176,10 +171,15 @@ Expr triangle(Expr x, std::int64_t diagonal, bool is_lower) {
 
 Expr one_hot(Expr index, std::int64_t classes, DType dtype) {
   check_index(index);
-  if (classes < 1) fail(Status::kArgument, "classes is ", classes, "; wants at least 1");
-  if (classes >= std::int64_t{1} << 31) fail(Status::kArgument, "classes is ", classes, "; wants less than 2^31");
+  if (classes < 1 || classes >= std::int64_t{1} << 31) {
+    fail(Status::kArgument, "classes is ", classes, "; wants 1 to 2^31 - 1");
+  }
+  // Before the classes are numbered, which takes memory.
+  Shape shape = index.shape();
+  append_dim(shape, Dim::constant(classes), index);
+  check_size(index, shape, dtype);
   const Expr column = unsqueeze(index, index.shape().rank());
-  return cast(eq(column, range(index.graph(), index.dtype(), classes)), dtype);
+  return cast(eq(column, range(index.graph(), index.dtype(), 0, classes)), dtype);
 }
 
 Expr tril(Expr x, std::int64_t diagonal) { return triangle(x, diagonal, true); }

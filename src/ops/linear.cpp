@@ -4,25 +4,13 @@
 #include <memory_resource>
 #include <string>
 
+#include "ops/building.h"
 #include "ops/elementwise.h"
 #include "ops/leaves.h"
 #include "ops/matmul.h"
 #include "ops/shaping.h"
 
 namespace nadir {
-
-namespace {
-
-// x [..., in] as a matrix [rows, in].
-Expr as_matrix(Expr x) {
-  const int last = x.shape().rank() - 1;
-  Shape matrix;
-  matrix.append(joined(x, 0, last));
-  matrix.append(x.shape()[last]);
-  return reshape(x, matrix);
-}
-
-}  // namespace
 
 Expr linear(const char* name, Expr x, std::int64_t out_features, Options& options) {
   const bool has_bias = options.flag("bias", true);

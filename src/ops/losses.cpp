@@ -1,5 +1,6 @@
 #include "ops/losses.h"
 
+#include "ops/building.h"
 #include "ops/elementwise.h"
 #include "ops/reduction.h"
 

@@ -1,5 +1,6 @@
 #include "ops/matmul.h"
 
+#include "ops/building.h"
 #include "ops/elementwise.h"
 #include "ops/shaping.h"
 
@@ -29,14 +30,9 @@ Expr product_of_matrices(Expr a, Expr b, bool transpose_a, bool transpose_b) {
 
 // One matrix for all of a: its rows are those of one tall matrix.
 Expr product_with_matrix(Expr a, Expr b, bool transpose_b) {
-  const Shape shape = a.shape();
-  const int columns = shape.rank() - 1;
-  Shape tall;
-  tall.append(joined(a, 0, columns));
-  tall.append(shape[columns]);
-  const Expr y = product_of_matrices(reshape(a, tall), b, false, transpose_b);
-  Shape result = shape;
-  result[columns] = y.shape()[1];
+  const Expr y = product_of_matrices(as_matrix(a), b, false, transpose_b);
+  Shape result = a.shape();
+  result[result.rank() - 1] = y.shape()[1];
   return reshape(y, result);
 }
 

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "ops/building.h"
 #include "ops/elementwise.h"
 
 namespace nadir {

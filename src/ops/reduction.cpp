@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "ops/building.h"
 #include "ops/elementwise.h"
 #include "ops/leaves.h"
 #include "ops/shaping.h"

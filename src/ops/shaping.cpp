@@ -2,19 +2,14 @@
 
 #include <utility>
 
+#include "ops/building.h"
 #include "ops/reduction.h"
-#include "ops/registry.h"
 
 namespace nadir {
 
 namespace {
 
 Expr shaped(OpId id, Expr x, const Shape& shape) { return add_node(id, {x}, x.dtype(), shape); }
-
-void check_size(Expr x, const Shape& shape) {
-  if (size_fits(shape, size_of(x.dtype()))) return;
-  fail(Status::kShape, "x ", x, ": a tensor of shape ", shape, " has more than 2^63 - 1 bytes");
-}
 
 // The axes along which x was repeated to get `shape`: the leading ones that it lacks and those where its length is 1.
 AxisSet repeated_axes(const Shape& x, const Shape& shape) {
@@ -32,13 +27,12 @@ Expr broadcast_to(Expr x, const Shape& shape) {
   if (x.shape() == shape) return x;
   const auto common = broadcast(x.shape(), shape);
   if (!common || *common != shape) fail(Status::kShape, "x ", x, "; wants a shape that broadcasts to ", shape);
-  check_size(x, shape);
   return shaped(OpId::broadcast_to, x, shape);
 }
 
 Expr reshape(Expr x, const Shape& shape) {
   if (x.shape() == shape) return x;
-  check_size(x, shape);
+  check_size(x, shape, x.dtype());
   if (x.shape().count() != shape.count()) {
     fail(Status::kShape, "x ", x, "; wants a shape of as many elements, not ", shape);
   }
@@ -123,6 +117,14 @@ Expr flatten(Expr x, int start_axis, int end_axis) {
   shape.append(joined(x, first, last + 1));
   for (int axis = last + 1; axis < x.shape().rank(); ++axis) shape.append(x.shape()[axis]);
   return reshape(x, shape);
+}
+
+Expr as_matrix(Expr x) {
+  const int last = x.shape().rank() - 1;
+  Shape matrix;
+  matrix.append(joined(x, 0, last));
+  matrix.append(x.shape()[last]);
+  return reshape(x, matrix);
 }
 
 Expr squeeze(Expr x, AxisSet axes) {

@@ -23,6 +23,8 @@ Expr permute(Expr x, PermuteAttributes order);
 Expr permute(Expr x, std::span<const std::int32_t> axes);
 Expr transpose(Expr x, int axis_a, int axis_b);
 
+// All dimensions but the last as one. REQUIRES: one at least.
+Expr as_matrix(Expr x);
 Expr flatten(Expr x, int start_axis, int end_axis);
 // Without those of `axes` whose length is 1.
 Expr squeeze(Expr x, AxisSet axes);

@@ -4,6 +4,7 @@
 #include <memory_resource>
 #include <vector>
 
+#include "ops/building.h"
 #include "ops/elementwise.h"
 #include "ops/shaping.h"
 
@@ -38,26 +39,18 @@ Slice constant_slice(std::int64_t length, int axis, std::int64_t start, std::int
   return result;
 }
 
-// Batches from the start, for a multiple of the batch in the C API: a negative multiple of 2^32.
-std::int64_t batches(Expr x, std::int64_t end, std::int64_t otherwise, std::int64_t most) {
-  constexpr std::int64_t kBatch = -(std::int64_t{1} << 32);
-  if (end == kOpen) return otherwise;
-  const std::int64_t count = end / kBatch;
-  if (end % kBatch != 0 || count < 0 || count > most) {
-    fail(Status::kShape, "x ", x, ": a slice of the batch ends at ", end, "; wants 0 to ", most, " times NADIR_BATCH");
-  }
-  return count;
-}
-
 Slice batch_slice(Expr x, int axis, std::int64_t start, std::int64_t stop, std::int64_t step) {
   const std::int64_t most = x.shape()[axis].factor();
   if (step == -1 && start == kOpen && stop == kOpen) return {{-1, most, -1, axis}, x.shape()[axis]};
   if (step != 1) {
     fail(Status::kShape, "x ", x, ": a slice of the batch has the step ", step, "; wants 1, or -1 over the whole");
   }
-  const std::int64_t first = batches(x, start, 0, most);
-  const std::int64_t length = batches(x, stop, most, most) - first;
-  return {{0, first, 1, axis}, length > 0 ? Dim::batch(length) : Dim::constant(0)};
+  const std::int64_t first = start == kOpen ? 0 : start;
+  const std::int64_t end = stop == kOpen ? most : stop;
+  if (first < 0 || end < 0 || first > most || end > most) {
+    fail(Status::kShape, "x ", x, ": a slice of the batch from ", first, " to ", end, " times it; wants 0 to ", most);
+  }
+  return {{0, first, 1, axis}, end > first ? Dim::batch(end - first) : Dim::constant(0)};
 }
 
 Shape sliced_shape(Expr x, const Slice& slice) {

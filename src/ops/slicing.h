@@ -24,7 +24,7 @@ struct SliceAttributes {
 // An end of a slice that is not given.
 inline constexpr std::int64_t kOpen = std::numeric_limits<std::int64_t>::min();
 
-// A slice by the rules of Python's x[start:stop:step], with its length.
+// A slice by the rules of Python's x[start:stop:step], with its length. Along the batch, ends count batches from the start.
 struct Slice {
   SliceAttributes at;
   Dim length;

@@ -37,7 +37,7 @@ void resolve_indexing(const Step& step, const Resolution& at, Record& record, Ne
 }
 
 Step indexing_step(Lowering& lowering, NodeIndex node, int axis, int variant, const View& table, const View& index) {
-  lowering.use_indices();
+  lowering.use_state();
   Step step;
   step.resolver = resolve_indexing;
   step.variant = static_cast<std::uint8_t>(variant);
@@ -62,16 +62,9 @@ void lower_reading(Lowering& lowering, NodeIndex index, Variant variant) {
 
 void lower_adding(Lowering& lowering, NodeIndex index, Variant variant) {
   const Node& node = lowering.graph()[index];
-  const View& x = lowering.operand(node, 0);
   const View numbers = lowering.dense(lowering.operand(node, 1));
   const View values = lowering.dense(lowering.operand(node, 2));
-  View out = x;
-  if (lowering.may_overwrite(node.inputs[0])) {
-    lowering.set_view(index, out);
-  } else {
-    out = lowering.destination(index, false).view;
-    lowering.emit_lane(LaneId::copy, out, x);
-  }
+  const View out = lowering.writable_copy(index);
   const int axis = node.attributes.as<IndexAttributes>().axis;
   Step step = indexing_step(lowering, index, axis, variant | kScatter, out, numbers);
   step.in[1] = values;

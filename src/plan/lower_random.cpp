@@ -28,7 +28,7 @@ void resolve_random(const Step& step, const Resolution& at, Record& record, Nest
 }  // namespace
 
 void lower_random(Lowering& lowering, NodeIndex index) {
-  lowering.use_random_numbers();
+  lowering.use_state();
   const Node& node = lowering.graph()[index];
   const auto attributes = node.attributes.as<RandomAttributes>();
   Step step;

@@ -195,14 +195,27 @@ void lower_along_axis(Lowering& lowering, NodeIndex index, Variant variant) {
   lowering.emit(step);
 }
 
-// Reduces along an axis into a buffer, and repeats the result along it.
-View repeated_reduction(Lowering& lowering, const View& in, int axis, const Step& kind) {
+// Reduces along an axis into a buffer of length 1 along it.
+View reduced(Lowering& lowering, const View& in, int axis, const Step& kind) {
   Shape shape = in.shape;
   shape[axis] = Dim::constant(1);
   Step step = along_axis(in, axis, kind);
   step.out = View::dense(lowering.new_buffer(in.dtype, shape.count()), in.dtype, shape);
   lowering.emit(step);
-  return step.out.broadcast_to(in.shape);
+  return step.out;
+}
+
+// x - max, of what no exp overflows: the node's view, to be worked on in place.
+View lower_distance_to_maximum(Lowering& lowering, NodeIndex index, int axis) {
+  const View x = lowering.dense(lowering.operand(lowering.graph()[index], 0));
+  const View greatest = reduced(lowering, x, axis, reduction_step(kMax));
+  const View y = lowering.destination(index, false).view;
+  lowering.emit_lane(LaneId::sub, y, x, greatest.broadcast_to(x.shape));
+  return y;
+}
+
+int axis_of(const Lowering& lowering, NodeIndex index) noexcept {
+  return lowering.graph()[index].attributes.as<AxisAttributes>().axis;
 }
 
 }  // namespace
@@ -219,33 +232,21 @@ void lower_cumsum(Lowering& lowering, NodeIndex index) { lower_along_axis(loweri
 
 // exp(x - max) / sum of that, each a pass over all.
 void lower_softmax(Lowering& lowering, NodeIndex index) {
-  const Node& node = lowering.graph()[index];
-  const int axis = node.attributes.as<AxisAttributes>().axis;
-  const View x = lowering.dense(lowering.operand(node, 0));
-  const View greatest = repeated_reduction(lowering, x, axis, reduction_step(kMax));
-  const View y = lowering.destination(index, false).view;
-  lowering.emit_lane(LaneId::sub, y, x, greatest);
+  const int axis = axis_of(lowering, index);
+  const View y = lower_distance_to_maximum(lowering, index, axis);
   lowering.emit_lane(LaneId::exp, y, y);
-  lowering.emit_lane(LaneId::div, y, y, repeated_reduction(lowering, y, axis, sum_step()));
+  lowering.emit_lane(LaneId::div, y, y, reduced(lowering, y, axis, sum_step()).broadcast_to(y.shape));
 }
 
 // (x - max) - log(sum of exp(x - max))
 void lower_log_softmax(Lowering& lowering, NodeIndex index) {
-  const Node& node = lowering.graph()[index];
-  const int axis = node.attributes.as<AxisAttributes>().axis;
-  const View x = lowering.dense(lowering.operand(node, 0));
-  const View greatest = repeated_reduction(lowering, x, axis, reduction_step(kMax));
-  const View y = lowering.destination(index, false).view;
-  lowering.emit_lane(LaneId::sub, y, x, greatest);
-  const View powers = View::dense(lowering.new_buffer(x.dtype, x.shape.count()), x.dtype, x.shape);
+  const int axis = axis_of(lowering, index);
+  const View y = lower_distance_to_maximum(lowering, index, axis);
+  const View powers = View::dense(lowering.new_buffer(y.dtype, y.shape.count()), y.dtype, y.shape);
   lowering.emit_lane(LaneId::exp, powers, y);
-  Shape shape = x.shape;
-  shape[axis] = Dim::constant(1);
-  Step sum = along_axis(powers, axis, sum_step());
-  sum.out = View::dense(lowering.new_buffer(x.dtype, shape.count()), x.dtype, shape);
-  lowering.emit(sum);
-  lowering.emit_lane(LaneId::log, sum.out, sum.out);
-  lowering.emit_lane(LaneId::sub, y, y, sum.out.broadcast_to(x.shape));
+  const View total = reduced(lowering, powers, axis, sum_step());
+  lowering.emit_lane(LaneId::log, total, total);
+  lowering.emit_lane(LaneId::sub, y, y, total.broadcast_to(y.shape));
 }
 
 }  // namespace nadir

@@ -38,15 +38,8 @@ void lower_slice(Lowering& lowering, NodeIndex index) {
 void lower_slice_set(Lowering& lowering, NodeIndex index) {
   const Node& node = lowering.graph()[index];
   const auto slice = node.attributes.as<SliceAttributes>();
-  const View& x = lowering.operand(node, 0);
   const View& value = lowering.operand(node, 1);
-  View out = x;
-  if (lowering.may_overwrite(node.inputs[0])) {
-    lowering.set_view(index, out);
-  } else {
-    out = lowering.destination(index, false).view;
-    lowering.emit_lane(LaneId::copy, out, x);
-  }
+  const View out = lowering.writable_copy(index);
   lowering.emit_lane(LaneId::copy, slice_of(out, slice, value.shape[slice.axis]), value);
 }
 

@@ -15,6 +15,7 @@ Lowering::Lowering(const Graph& graph, const Wanted& wanted, const Analysis& ana
       plan_(plan),
       resource_(&graph.host()),
       views_(graph.size(), View{}, resource_),
+      owns_(graph.size(), false, resource_),
       delivered_(resource_),
       buffers_(resource_) {}
 
@@ -67,6 +68,7 @@ Lowering::Destination Lowering::destination(NodeIndex index, bool can_accumulate
   // What is added to a gradient is lost to other users.
   const bool has_other_users = mine.size() > 1 || analysis_.users[index] > 0;
   const bool directly = !mine.empty() && (variant_ == kOverwriting || (can_accumulate && !has_other_users));
+  owns_[index] = !directly;
   if (!directly) {
     views_[index] = View::dense(new_buffer(node.dtype, node.shape.count()), node.dtype, node.shape);
     return {views_[index], false};
@@ -178,12 +180,22 @@ void Lowering::emit_lane(LaneId lane, const View& out, const View& a, const View
   emit(step);
 }
 
+// Whether only the node that is being lowered will read a node's buffer.
 bool Lowering::may_overwrite(NodeIndex index) const noexcept {
-  if (analysis_.users[index] != 1 || analysis_.is_root[index] || !analysis_.gradients_from(index).empty()) return false;
-  if (analysis_.phases[index] != analysis_.phases[current_]) return false;
-  // What wrote all of a buffer of its own, and not what is a view of another's.
-  const OpId id = id_of(graph_[index]);
-  return id == OpId::slice_set || id == OpId::index_add || id == OpId::scatter_add || id == OpId::concat;
+  return owns_[index] && analysis_.users[index] == 1 && !analysis_.is_root[index] &&
+         analysis_.gradients_from(index).empty() && analysis_.phases[index] == analysis_.phases[current_];
+}
+
+View Lowering::writable_copy(NodeIndex index) {
+  const NodeIndex original = graph_[index].inputs[0];
+  if (may_overwrite(original)) {
+    owns_[index] = true;
+    views_[index] = views_[original];
+  } else {
+    const View from = views_[original];
+    emit_lane(LaneId::copy, destination(index, false).view, from);
+  }
+  return views_[index];
 }
 
 }  // namespace nadir

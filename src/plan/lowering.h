@@ -36,9 +36,8 @@ class Lowering {
   Place new_buffer(DType dtype, Extent count);
   Place add_input(NodeIndex index);
   Place add_constant(NodeIndex index);
-  // That the session has to tell kernels its step, and ask them for wrong indices.
-  void use_random_numbers() noexcept { plan_.has_random_numbers = true; }
-  void use_indices() noexcept { plan_.has_indices = true; }
+  // That kernels read the session's state, or tell it what is wrong.
+  void use_state() noexcept { plan_.uses_state = true; }
 
   // Where the result of a node goes, which becomes its view. `accumulate` says that the step has to add to what is there;
   // it is set only for one that can.
@@ -52,8 +51,9 @@ class Lowering {
   // Emits out = lane(a, b).
   void emit_lane(LaneId lane, const View& out, const View& a, const View& b = {});
 
-  // Whether a node's buffer may be changed in place by the node that is being lowered: nobody else will read it.
-  bool may_overwrite(NodeIndex index) const noexcept;
+  // The elements of a node's first operand, to be changed: they become the node's view. Its operand's own buffer if nobody else
+  // reads that, else a copy.
+  View writable_copy(NodeIndex index);
 
  private:
   // The two ways to run backward, as bits: see Buffer::variants.
@@ -65,6 +65,7 @@ class Lowering {
   void keep_outputs();
   void keep_output(NodeIndex index);
   void touch(const Place& place) noexcept;
+  bool may_overwrite(NodeIndex index) const noexcept;
 
   const Graph& graph_;
   const Wanted& wanted_;
@@ -72,6 +73,7 @@ class Lowering {
   Plan& plan_;
   std::pmr::memory_resource* resource_;
   std::pmr::vector<View> views_;      // by node
+  std::pmr::vector<bool> owns_;       // by node: its view is all of a buffer that was made for it
   std::pmr::vector<bool> delivered_;  // by gradient, in the variant that is being lowered
   std::pmr::vector<Buffer> buffers_;
   Steps* steps_ = nullptr;

@@ -95,8 +95,7 @@ struct Plan {
 
   std::size_t arena_bytes = 0;
   bool has_loss = false;
-  bool has_random_numbers = false;
-  bool has_indices = false;
+  bool uses_state = false;  // of the session's steps: random numbers, wrong indices
 };
 
 // What a session wants.

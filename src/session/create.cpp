@@ -95,7 +95,6 @@ Session::Session(Graph& graph, std::size_t known_nodes, Plan plan, std::int64_t 
   memory_.arena = arena_.data();
   memory_.state = &state_;
   state_.is_training = plan_.has_loss;
-  uses_state_ = plan_.has_random_numbers || plan_.has_indices;
   for (int i = 0; i < kFloatCount; ++i) {
     memory_.parameters[static_cast<std::size_t>(i)] = graph.parameters().block(dtype_at(i));
     memory_.gradients[static_cast<std::size_t>(i)] = gradients_[i].data();

@@ -165,20 +165,15 @@ Status Session::prepare() noexcept {
   return Status::kOk;
 }
 
-// Runs the forward pass of the present inputs, parameters and step.
-Status Session::compute() noexcept {
-  if (!is_resolved_) [[unlikely]] {
+Status Session::compute_with_care() noexcept {
+  if (!is_resolved_) {
     const Status status = prepare();
     if (status != Status::kOk) return status;
   }
-  if (uses_state_) [[unlikely]] {
-    state_.step = graph_->parameters().steps();
-    state_.fault.is_set = false;
-  }
+  state_.step = graph_->parameters().steps();
+  state_.fault.is_set = false;
   program_.run_forward();
-  if (uses_state_ && state_.fault.is_set) [[unlikely]]
-    return refuse_index();
-  return Status::kOk;
+  return state_.fault.is_set ? refuse_index() : Status::kOk;
 }
 
 Status Session::refuse_index() noexcept {
@@ -342,9 +337,7 @@ Status Session::sgd_step(double rate) noexcept {
     if (checks_gradients_ && !gradients_are_finite()) [[unlikely]]
       return refuse_gradients();
     sgd_update(updates_, kernels_, rate);
-    Parameters& parameters = graph_->parameters();
-    parameters.changed();
-    parameters.set_steps(parameters.steps() + 1);
+    graph_->parameters().stepped();
     return done();
   });
 }

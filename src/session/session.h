@@ -140,7 +140,14 @@ class Session {
   Status accept(const char* function, NodeIndex node, std::size_t bytes, const void* data) noexcept;
   Status set_rows(const char* function, Input& input, std::size_t bytes) noexcept;
   Status prepare() noexcept;
-  Status compute() noexcept;
+  // Runs the forward pass of the present inputs, parameters and step.
+  Status compute() noexcept {
+    if (!is_resolved_ || plan_.uses_state) [[unlikely]]
+      return compute_with_care();
+    program_.run_forward();
+    return Status::kOk;
+  }
+  Status compute_with_care() noexcept;
   Status refuse_index() noexcept;
   Status refuse_grad_check() noexcept;
   Status compare_gradients(const GradCheck& settings, double& worst) noexcept;
@@ -171,7 +178,6 @@ class Session {
   std::pmr::vector<Update> updates_;
   const void* loss_ = nullptr;
   DType loss_dtype_ = DType::kF32;
-  bool uses_state_ = false;
   bool checks_loss_ = false;
   bool checks_gradients_ = false;
   double greatest_rate_ = 0;  // that is finite in every dtype to update

@@ -730,7 +730,7 @@ void results_end_at_2_to_63_bytes(void**) {
   REFUSED(nadir_uniform(g, NADIR_F32, square, 2, nullptr), NADIR_E_SHAPE, "uniform");
   REFUSED(nadir_normal(g, NADIR_F64, bytes, 1, nullptr), NADIR_E_SHAPE, "normal");
   REFUSED(nadir_bernoulli(g, NADIR_F32, round, 2, 0.5), NADIR_E_SHAPE, "bernoulli");
-  REFUSED(nadir_one_hot(g, field.long_index, std::int64_t{1} << 22, NADIR_F32), NADIR_E_SHAPE, "one_hot");
+  REFUSED(nadir_one_hot(g, field.long_index, std::int64_t{1} << 30, NADIR_F32), NADIR_E_SHAPE, "one_hot");
   REFUSED(nadir_one_hot(g, field.index, INT64_MAX, NADIR_F32), NADIR_E_ARGUMENT, "one_hot");
   REFUSED(nadir_index_select(g, field.long_column, 1, field.long_index), NADIR_E_SHAPE, "index_select");
   // 2^22 of them would be 2^62 elements.
