@@ -13,22 +13,24 @@ TORCH = {Dtype.F32: torch.float32, Dtype.F64: torch.float64, Dtype.I32: torch.in
 
 # The most that an element may be off, relative to a scale: the largest of its tensor, unless that is as good as 0.
 BOUNDS = {Dtype.F32: 1e-4, Dtype.F64: 1e-10}
-# A program whose results by PyTorch in single precision are farther than this from those in double precision is
-# ill-conditioned: rounding errors of Nadir's would tell nothing.
-STEADY = 2e-5
+# A program of that dtype whose results by PyTorch in single precision are farther than this from those in double precision
+# is ill-conditioned: rounding errors of Nadir's would tell nothing. Those of doubles are smaller by a factor of 2**-29.
+STEADY = {Dtype.F32: 1e-5, Dtype.F64: 2e-3}
+
+# In which types PyTorch computes: each value in its own, or all floats in one.
+NATIVE = TORCH
+DOUBLE = {**TORCH, Dtype.F32: torch.float64}
+SINGLE = {**TORCH, Dtype.F64: torch.float32}
 
 
 # ------------------------------------------------------------------------------------------------------------- PyTorch
 
 
 class Evaluation:
-    """The values of a program by PyTorch, each in its dtype (`native`) or all floats in double precision."""
+    """The values of a program by PyTorch, at a batch and in some types."""
 
-    def __init__(self, batch, native=False):
-        self.batch = batch
-        self.types = dict(TORCH)
-        if not native:
-            self.types[Dtype.F32] = torch.float64
+    def __init__(self, batch, types):
+        self.batch, self.types = batch, types
         self.values = []
 
     def add(self, entry, data_set, tracked=False):
@@ -59,9 +61,9 @@ class Evaluation:
         return argument
 
 
-def evaluate(program, data_set=0, native=False, tracked=()):
+def evaluate(program, types, tracked, data_set=0):
     """A program evaluated with one of its data sets; a leaf whose role is in `tracked` has a gradient."""
-    evaluation = Evaluation(program.batches[data_set], native)
+    evaluation = Evaluation(program.batches[data_set], types)
     for entry in program.entries:
         evaluation.add(entry, data_set, isinstance(entry, Leaf) and entry.role in tracked)
     return evaluation

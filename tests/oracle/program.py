@@ -97,6 +97,22 @@ class Program:
             entries.append(entry.with_operands(numbers.__getitem__) if isinstance(entry, Call) else entry)
         return Program(self.batches, entries)
 
+    def shaken(self, seed):
+        """The same with other numbers in the leaves, off by a millionth; whole numbers, such as exponents, stay."""
+        generator = numpy.random.default_rng(seed)
+        known = {}
+
+        def changed(array):
+            # Data sets may share an array.
+            if id(array) not in known:
+                factor = 1 + 1e-6 * generator.uniform(-1, 1, array.shape)
+                known[id(array)] = numpy.where(array == numpy.round(array), array, array * factor).astype(array.dtype)
+            return known[id(array)]
+
+        return Program(self.batches, [replace(entry, data=tuple(map(changed, entry.data)))
+                                      if isinstance(entry, Leaf) and entry.dtype.is_float else entry
+                                      for entry in self.entries])
+
     def lines(self):
         """A line an entry, for people."""
         return [f"{Ref(number)!r:4} = {entry}" for number, entry in enumerate(self.entries)]

@@ -10,8 +10,8 @@ import numpy
 import torch
 
 from elementwise import MADE
-from execution import (BOUNDS, STEADY, TORCH, Evaluation, Failure, build, difference, error_of, evaluate, largest,
-                       shape_error, write_inputs)
+from execution import (BOUNDS, DOUBLE, NATIVE, SINGLE, STEADY, TORCH, Evaluation, Failure, build, difference, error_of,
+                       evaluate, largest, shape_error, write_inputs)
 from nadir import BATCH, NONE, Dtype, Graph, NadirError, Session, is_symbolic, resolve
 from operations import OPERATIONS
 from program import Call, Leaf, Program, Ref, broadcast, resolved, symbolic_axis, symbolic_shape
@@ -23,6 +23,9 @@ MOST_ELEMENTS = 2000
 LARGEST = 50.0
 SMALLEST_MARGIN = 1e-3
 MOST_ATTEMPTS = 200
+# How often rounding errors of single precision are looked at, each time with slightly other numbers: they can be small by
+# chance.
+LOOKS = 3
 
 DTYPES = {torch_type: dtype for dtype, torch_type in TORCH.items()}
 
@@ -68,8 +71,8 @@ class Pool(Source):
         super().__init__(seed, dtype)
         self.program = Program(tuple(self.rng.sample((1, 2, 3, 4, 5), 2)))
         # In the program's dtypes, and in double precision at both batches.
-        self.evaluations = [Evaluation(self.program.batches[0], native=True)]
-        self.evaluations += [Evaluation(batch) for batch in self.program.batches]
+        self.evaluations = [Evaluation(self.program.batches[0], NATIVE)]
+        self.evaluations += [Evaluation(batch, DOUBLE) for batch in self.program.batches]
         self.shapes = []
         self.uses = []
 
@@ -189,6 +192,7 @@ class Pool(Source):
     def _candidates(self, fits, dtypes):
         """The values that there are of such shapes and dtypes, the likelier first."""
         found = [ref for ref, _ in enumerate(self.shapes) if fits(self.shapes[ref]) and self.dtype_of(ref) in dtypes]
+
         def weight(ref):
             # What is new, not used yet and depends on parameters goes first, mostly.
             depends = self.evaluations[0].values[ref].requires_grad
@@ -209,13 +213,17 @@ class Pool(Source):
 
     def _squashed(self, ref, domain):
         """Calls that bring a value into a domain."""
-        low, high = max(domain.low, domain.hole), domain.high
+        names = ["softsign", "sin"]
+        if all(map(REAL.holds, self.values_of(ref))):
+            # Far from 0 it is so near to 1 or -1 that its gradient is rounding errors.
+            names.append("tanh")
+        ref = self.add(Call(self.rng.choice(names), (ref,)))
         if domain.low < 0 and not domain.hole:
-            ref = self.add(Call(self.rng.choice(("tanh", "softsign", "sin")), (ref,)))
             most = min(-domain.low, domain.high)
             return ref if most >= 1 else self.add(Call("scale", (ref, int(most * 16) / 16)))
-        ref = self.add(Call("scale", (self.add(Call("sigmoid", (ref,))), min(high - low, 2.0) - 0.125)))
-        return self.add(Call("add_scalar", (ref, low + 0.0625)))
+        low = max(domain.low, domain.hole)
+        half = min(domain.high - low, 2.0) / 2
+        return self.add(Call("add_scalar", (self.add(Call("scale", (ref, half - 0.0625))), low + half)))
 
     def _leaf(self, shape, dtypes, domain):
         """A new leaf: numbers in the domain, indices in it, or a mask."""
@@ -297,10 +305,9 @@ def check_call(call, evaluations):
             raise Unsuitable("kink")
 
 
-def both_evaluations(program, tracked):
-    """A program evaluated in its dtypes, and in double precision: a list each, an evaluation a data set."""
-    return [[evaluate(program, data_set, native, tracked) for data_set in range(len(program.batches))]
-            for native in (True, False)]
+def evaluations(program, types):
+    """A program evaluated with each of its data sets."""
+    return [evaluate(program, types, ("param", "layer"), data_set) for data_set in range(len(program.batches))]
 
 
 def scale_of(tensor, results):
@@ -326,42 +333,52 @@ class Expectation:
         # Were every value an output, none would ever give its memory to another.
         others = random.Random(len(calls)).sample(calls[:-1], min(2, len(calls) - 1))
         self.outputs = others + calls[-1:]
-        # In the program's dtypes, and in double precision, with each data set.
-        self.native, self.evaluations = both_evaluations(program, tracked=("param", "layer"))
-        self.results = [self.results_of(each.values) for each in self.evaluations]
-        self.check_conditions()
+        self.native = evaluations(program, NATIVE)
+        self.double = evaluations(program, DOUBLE)
+        self.dtype = DTYPES[self.native[0].values[-1].dtype]
+        self.check_values()
+        self.results = self.results_of(self.double)
+        self.check_rounding()
 
-    def results_of(self, values):
-        loss = values[-1]
-        if loss.dim() or not loss.requires_grad:
-            raise Unsuitable("no loss")
-        gradients = gradients_of(loss, None, [values[ref] for ref in self.params])
+    def results_of(self, evaluations_of_sets):
+        """The results of three passes of training: the second data set's gradients are added to the first one's."""
+        first, second = (self.results_of_pass(each.values) for each in evaluations_of_sets)
+        accumulated = {what: tensor + first[what] if what[0] == "gradient" else tensor
+                       for what, tensor in second.items()}
+        return [first, accumulated, first]
+
+    def results_of_pass(self, values):
+        gradients = gradients_of(values[-1], None, [values[ref] for ref in self.params])
         return {**{("value", ref): values[ref] for ref in self.outputs},
                 **{("gradient", ref): gradient for ref, gradient in zip(self.params, gradients)}}
 
-    def check_conditions(self):
-        told = any(leaf.role == "input" and symbolic_axis(leaf.shape) is not None for _, leaf in self.program.leaves())
-        first, second = (each.values for each in self.evaluations)
-        if not told and any(one.shape != other.shape for one, other in zip(first, second)):
-            raise Unsuitable("no input tells the batch")
-        for each, expected in zip(self.native, self.results):
-            native = self.results_of(each.values)
-            for what, tensor in expected.items():
-                if tensor.is_floating_point() and not tensor.isfinite().all():
-                    raise Unsuitable("not finite")
-                if native[what].dtype == torch.float32:
-                    error, _ = error_of(native[what], tensor, scale_of(tensor, expected))
-                    if error > STEADY:
-                        raise IllConditioned("rounding")
-        for _, call in self.program.calls():
-            check_call(call, self.evaluations)
-
     def passes(self):
         """The passes of training: the data set, whether the gradients start at zero, and what is to come out."""
-        first, second = self.results
-        accumulated = {what: tensor + first[what] if what[0] == "gradient" else tensor
-                       for what, tensor in second.items()}
-        return [(0, True, first), (1, False, accumulated), (0, True, first)]
+        return zip((0, 1, 0), (True, False, True), self.results)
+
+    def check_values(self):
+        loss = self.double[0].values[-1]
+        if loss.dim() or not loss.requires_grad:
+            raise Unsuitable("no loss")
+        told = any(leaf.role == "input" and symbolic_axis(leaf.shape) is not None for _, leaf in self.program.leaves())
+        first, second = (each.values for each in self.double)
+        if not told and any(one.shape != other.shape for one, other in zip(first, second)):
+            raise Unsuitable("no input tells the batch")
+        for _, call in self.program.calls():
+            check_call(call, self.double)
+
+    def check_rounding(self):
+        """IllConditioned if PyTorch's results in single precision are too far from those in double precision."""
+        for look in range(LOOKS):
+            program = self.program.shaken(look) if look else self.program
+            double = self.results_of(evaluations(program, DOUBLE)) if look else self.results
+            single = self.results_of(evaluations(program, SINGLE))
+            for expected, actual in zip(double, single):
+                for what, tensor in expected.items():
+                    if tensor.is_floating_point() and not tensor.isfinite().all():
+                        raise Unsuitable("not finite")
+                    if error_of(actual[what], tensor, scale_of(tensor, expected))[0] > STEADY[self.dtype]:
+                        raise IllConditioned("rounding")
 
 
 def failure_of(library, title, program, expectation):
@@ -460,7 +477,7 @@ def candidates(program):
         for operand in dict.fromkeys(call.operands()):
             yield with_replaced(program, ref, operand)
     # A value replaced by a leaf that has it.
-    natives, _ = both_evaluations(program, tracked=("param", "layer"))
+    natives = evaluations(program, NATIVE)
     for ref, _ in reversed(calls[:-1]):
         arrays = [each.values[ref].detach().numpy() for each in natives]
         shape = symbolic_shape([array.shape for array in arrays], program.batches)

@@ -6,7 +6,7 @@ x and u again. u and v are random. All of this is the output of one session.
 import numpy
 import torch
 
-from execution import (BOUNDS, STEADY, Failure, build, difference, error_of, evaluate, largest, shape_error, write,
+from execution import (BOUNDS, DOUBLE, NATIVE, STEADY, Failure, build, difference, error_of, evaluate, largest, shape_error, write,
                        write_inputs)
 from nadir import BATCH, NONE, Dtype, Graph, NadirError, Session
 from operations import OPERATIONS
@@ -46,21 +46,21 @@ class Comparison:
         self.xs = [ref for ref, leaf in self.program.leaves() if leaf.dtype.is_float]
         self.generator = source.generator
         self.random = {}  # u and every v: arrays by their names
-        self.native_values, self.native = self.by_pytorch(native=True)
+        self.native_values, self.native = self.by_pytorch(NATIVE)
         # Casts alone see the difference between a single number and a double that holds it.
-        self.expected = self.native if name == "cast" else self.by_pytorch(native=False)[1]
+        self.expected = self.native if name == "cast" else self.by_pytorch(DOUBLE)[1]
 
     def is_steady(self):
         """Whether rounding, as PyTorch does it in single precision, changes little."""
         errors = [error_of(self.native[what], expected, scale_of(expected))[0]
                   for what, expected in self.expected.items() if self.native[what].dtype == torch.float32]
-        return max(errors, default=0) <= STEADY
+        return max(errors, default=0) <= STEADY[Dtype.F32]
 
     # --------------------------------------------------------------------------------------------------------- PyTorch
 
-    def by_pytorch(self, native):
+    def by_pytorch(self, types):
         """All values, and the results by what they are."""
-        values = evaluate(self.program, native=native, tracked=("input", "param", "constant", "layer")).values
+        values = evaluate(self.program, types, tracked=("input", "param", "constant", "layer")).values
         y, xs = values[-1], [values[ref] for ref in self.xs]
         results = {"the value": y}
         if y.is_floating_point() and xs:

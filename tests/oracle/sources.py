@@ -43,13 +43,13 @@ class Domain:
 
 REAL = Domain()
 POSITIVE = Domain(0.25, 4.0)
-NONZERO = Domain(-4.0, 4.0, hole=0.4)
+NONZERO = Domain(-4.0, 4.0, hole=0.375)
 
 
 class Source:
     """Random structure, the same for the same seed, and operands from a subclass.
 
-    A subclass has `shape_of` and `dtype_of`, for the values that it gave away, besides what is not implemented here.
+    A subclass tells the shape and the dtype of the values that it gave away, by `shape_of` and `dtype_of`, and makes the leaves.
     """
 
     ranks = (0, 5)
