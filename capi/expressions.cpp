@@ -1,10 +1,7 @@
-// Elementwise expressions, products, layers, losses and gradients. Most of the elementwise functions are generated from the list of
-// operations.
+// Elementwise expressions, products and gradients. Most of the elementwise functions are generated from the list of operations.
 #include "autodiff/gradients.h"
 #include "guard.h"
 #include "ops/elementwise.h"
-#include "ops/linear.h"
-#include "ops/losses.h"
 #include "ops/matmul.h"
 
 using namespace nadir;
@@ -148,21 +145,6 @@ nadir_node nadir_dot(nadir_graph* graph, nadir_node a, nadir_node b) {
 
 nadir_node nadir_outer(nadir_graph* graph, nadir_node a, nadir_node b) {
   return build_node(graph, "outer", nullptr, [&](Graph& g) { return outer(to_expr(g, a, "a"), to_expr(g, b, "b")); });
-}
-
-nadir_node nadir_linear_add(nadir_graph* graph, const char* name, nadir_node x, int64_t out_features,
-                            const char* options) {
-  return build_node(graph, "linear_add", name, [&](Graph& g) {
-    Options parsed(options);
-    return linear(name, to_expr(g, x, "x"), out_features, parsed);
-  });
-}
-
-nadir_node nadir_mse_loss(nadir_graph* graph, nadir_node prediction, nadir_node target, const char* options) {
-  return build_node(graph, "mse_loss", nullptr, [&](Graph& g) {
-    Options parsed(options);
-    return mse_loss(to_expr(g, prediction, "prediction"), to_expr(g, target, "target"), parsed);
-  });
 }
 
 nadir_status nadir_gradients(nadir_graph* handle, nadir_node y, nadir_node upstream, const nadir_node* xs,

@@ -878,7 +878,7 @@ NADIR_API nadir_node nadir_bernoulli(nadir_graph *graph, nadir_dtype dtype, cons
  */
 NADIR_API nadir_node nadir_dropout(nadir_graph *graph, nadir_node x, double probability);
 
-/* ------------------------------------------------------------------------------------------- layers and losses */
+/* ------------------------------------------------------------------------------------------------------ layers */
 
 /**
  * Adds a fully connected layer: y = x · weightᵀ + bias, as PyTorch's Linear.
@@ -893,6 +893,8 @@ NADIR_API nadir_node nadir_dropout(nadir_graph *graph, nadir_node x, double prob
  */
 NADIR_API nadir_node nadir_linear_add(nadir_graph *graph, const char *name, nadir_node x, int64_t out_features,
                                       const char *options);
+
+/* ------------------------------------------------------------------------------------------------------ losses */
 
 /**
  * The squared error: the mean, or the sum, over all elements of (prediction - target)².

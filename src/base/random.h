@@ -1,7 +1,9 @@
 // Random numbers of named things.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
+#include <numbers>
 #include <string_view>
 
 #include "base/philox.h"
@@ -27,6 +29,14 @@ inline double uniform_01(std::uint64_t key, std::uint64_t index) noexcept {
   std::uint32_t bits[4];
   philox_4x32_10(key, index, 0, bits);
   return mantissa_53(bits) * 0x1p-53;
+}
+
+// A standard normal number for element number `index` of the key's stream (Box and Muller, 1958).
+inline double standard_normal(std::uint64_t key, std::uint64_t index) noexcept {
+  std::uint32_t bits[4];
+  philox_4x32_10(key, index, 0, bits);
+  const double radius = std::sqrt(-2 * std::log(1 - mantissa_53(bits) * 0x1p-53));
+  return radius * std::cos(2 * std::numbers::pi * mantissa_53(bits + 2) * 0x1p-53);
 }
 
 }  // namespace nadir

@@ -46,6 +46,8 @@ void fill(std::byte* values, DType dtype, std::int64_t count, const Initializer&
       double value = initializer.low;
       if (initializer.kind == Initializer::Kind::kUniform) {
         value += (initializer.high - initializer.low) * uniform_01(key, static_cast<std::uint64_t>(i));
+      } else if (initializer.kind == Initializer::Kind::kNormal) {
+        value += initializer.high * standard_normal(key, static_cast<std::uint64_t>(i));
       }
       elements[i] = static_cast<T>(value);
       // Rounding to T may have reached the end, which is excluded.

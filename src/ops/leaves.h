@@ -14,9 +14,9 @@ Expr constant(Graph& graph, const char* name, DType dtype, const Shape& shape, c
 
 // How a parameter's values start.
 struct Initializer {
-  enum class Kind { kConstant, kUniform } kind = Kind::kConstant;
-  double low = 0;   // the constant's value, or the least
-  double high = 0;  // above the greatest
+  enum class Kind { kConstant, kUniform, kNormal } kind = Kind::kConstant;
+  double low = 0;   // the constant's value, the least, or the mean
+  double high = 0;  // above the greatest, or the standard deviation
 
   static Initializer parse(Options& options);
 };

@@ -1,0 +1,34 @@
+// What layers share: their parameters are named by path, "conv.weight" of the layer "conv".
+#pragma once
+
+#include <string>
+
+#include "ops/leaves.h"
+
+namespace nadir {
+
+class Layer {
+ public:
+  // A null name is derived from `kind`: "linear#7". Throws unless the name can be given to a node.
+  Layer(Graph& graph, const char* name, const char* kind);
+
+  // Adds the parameter `part` of the layer: "weight", "bias_ih_l0".
+  Expr param(const char* part, DType dtype, const Shape& shape, const Initializer& initializer) const;
+  // Gives the layer's result its name, if it was given one; returns it.
+  Expr finish(Expr y) const;
+
+ private:
+  std::pmr::string path(const char* part) const;
+
+  Graph& graph_;
+  const char* name_;
+  std::pmr::string prefix_;
+};
+
+// The bound of PyTorch's linear and convolution layers: uniform in ±1 / sqrt(fan_in), which is He et al. 2015 with a = sqrt(5).
+Initializer uniform_by_fan(std::int64_t fan_in);
+
+// A size given by the caller. Throws unless it is at least `least`.
+void check_at_least(const char* what, std::int64_t given, std::int64_t least);
+
+}  // namespace nadir
