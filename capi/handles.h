@@ -12,6 +12,7 @@
 #include "graph/graph.h"
 #include "ops/expr.h"
 #include "ops/reduction.h"
+#include "optim/optimizer.h"
 #include "session/session.h"
 
 namespace nadir::capi {
@@ -24,9 +25,15 @@ inline Session* unwrap(nadir_session* session) noexcept { return reinterpret_cas
 inline const Session* unwrap(const nadir_session* session) noexcept {
   return reinterpret_cast<const Session*>(session);
 }
+inline Optimizer* unwrap(nadir_optimizer* optimizer) noexcept { return reinterpret_cast<Optimizer*>(optimizer); }
+inline const Optimizer* unwrap(const nadir_optimizer* optimizer) noexcept {
+  return reinterpret_cast<const Optimizer*>(optimizer);
+}
 inline nadir_host* wrap(Host* host) noexcept { return reinterpret_cast<nadir_host*>(host); }
 inline nadir_graph* wrap(Graph* graph) noexcept { return reinterpret_cast<nadir_graph*>(graph); }
 inline nadir_session* wrap(Session* session) noexcept { return reinterpret_cast<nadir_session*>(session); }
+
+inline nadir_optimizer* wrap(Optimizer* optimizer) noexcept { return reinterpret_cast<nadir_optimizer*>(optimizer); }
 
 inline nadir_status wrap(Status status) noexcept { return static_cast<nadir_status>(status); }
 

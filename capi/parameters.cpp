@@ -1,6 +1,7 @@
 // The parameters' values, one by one and as flat vectors.
 #include <cstring>
 
+#include "base/glob.h"
 #include "guard.h"
 
 using namespace nadir;
@@ -42,6 +43,22 @@ nadir_status nadir_param_set(nadir_graph* handle, nadir_node param, const void* 
     }
     if (bytes > 0) std::memcpy(graph.parameters().values(*parameter), data, bytes);
     graph.parameters().changed();
+  });
+}
+
+nadir_status nadir_param_set_trainable(nadir_graph* handle, const char* pattern, int32_t trainable) {
+  if (!handle) return NADIR_E_ARGUMENT;
+  Graph& graph = *unwrap(handle);
+  return call(graph, "param_set_trainable", [&] {
+    if (!pattern) fail(Status::kArgument, "pattern is NULL");
+    Parameters& parameters = graph.parameters();
+    bool is_found = false;
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      if (!matches(pattern, graph[parameters[i].node].name())) continue;
+      parameters.set_frozen(i, trainable == 0);
+      is_found = true;
+    }
+    if (!is_found) fail(Status::kArgument, "pattern \"", pattern, "\" matches no parameter");
   });
 }
 

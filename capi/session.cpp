@@ -35,7 +35,7 @@ nadir_session* nadir_session_new(nadir_graph* handle, nadir_node loss, const nad
 }
 
 void nadir_session_free(nadir_session* session) {
-  if (session) destroy(unwrap(session));
+  if (session && unwrap(session)->release()) destroy(unwrap(session));
 }
 
 nadir_status nadir_session_status(const nadir_session* session) {

@@ -103,6 +103,7 @@ typedef uint32_t nadir_node;
 typedef struct nadir_host nadir_host;       /* what the host lends: an allocator and a log */
 typedef struct nadir_graph nadir_graph;     /* the definition, the parameters and their values */
 typedef struct nadir_session nadir_session; /* a compiled plan of one graph, its memory and its gradients */
+typedef struct nadir_optimizer nadir_optimizer; /* a rule compiled onto one session, its settings and its state */
 
 /* ------------------------------------------------------------------------------------------- version, names */
 
@@ -946,6 +947,13 @@ NADIR_API nadir_status nadir_param_get(const nadir_graph *graph, nadir_node para
  */
 NADIR_API nadir_status nadir_param_set(nadir_graph *graph, nadir_node param, const void *data, size_t bytes);
 
+/**
+ * Says whether the parameters whose names match `pattern` ('*': any characters, '?': one) are trained (any number but 0, as at first)
+ * or frozen (0). Sessions made afterwards compute no gradient of a frozen parameter, and no step of theirs changes it.
+ * Errors: NADIR_E_ARGUMENT for a NULL or a pattern that matches no parameter.
+ */
+NADIR_API nadir_status nadir_param_set_trainable(nadir_graph *graph, const char *pattern, int32_t trainable);
+
 /** The number of elements of all parameters of `dtype`: the length of the flat vectors. 0 for NULL. */
 NADIR_API size_t nadir_params_flat_count(const nadir_graph *graph, nadir_dtype dtype);
 
@@ -1087,6 +1095,19 @@ NADIR_API nadir_status nadir_grads_flat_get(const nadir_session *session, nadir_
 NADIR_API nadir_status nadir_grads_flat_set(nadir_session *session, nadir_dtype dtype, const void *data, size_t bytes);
 
 /**
+ * Scales the gradients of all parameters that the loss depends on, seen as one vector, by
+ * max_norm / (norm + 1e-6) where that is less than 1 (Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent
+ * neural networks", 2013). `*norm`, which may be NULL, is set to their Euclidean norm before that, summed in f64.
+ *
+ * Errors: NADIR_E_ARGUMENT for a NULL, or a `max_norm` that is negative or NaN; NADIR_E_NOT_FINITE for a norm that is not
+ * finite, unless the session has finite=off: nothing is scaled; NADIR_E_STATE for a session without loss; NADIR_E_BUSY.
+ */
+NADIR_API nadir_status nadir_clip_grad_norm(nadir_session *session, double max_norm, double *norm);
+
+/** Limits every element of the gradients to [-limit, limit]. Errors: as for `nadir_clip_grad_norm`, without NADIR_E_NOT_FINITE. */
+NADIR_API nadir_status nadir_clip_grad_value(nadir_session *session, double limit);
+
+/**
  * Compares the gradient of the loss with central differences, (L(w + h) - L(w - h)) / (2h), for every element of every
  * parameter that the loss depends on, at the present inputs. Parameters and gradients are afterwards as they were; outputs are
  * those of a forward pass. Random numbers stay those of the present step. It makes two forward passes an element, and reserves
@@ -1101,6 +1122,241 @@ NADIR_API nadir_status nadir_grads_flat_set(nadir_session *session, nadir_dtype 
  * NADIR_E_STATE for a session without loss or inputs; those of `nadir_forward`; NADIR_E_NO_MEMORY; NADIR_E_BUSY.
  */
 NADIR_API nadir_status nadir_grad_check(nadir_session *session, const char *options, double *worst);
+
+/* ------------------------------------------------------------------------------------------------ optimisers */
+
+/*
+ * An optimiser is a rule for the parameters that a session's loss depends on, with its settings and its state. It keeps its
+ * session alive. The functions that make one return NULL on failure, with the reason in `nadir_session_status`, which also
+ * has the reason of a failed call on an optimiser: NADIR_E_ARGUMENT for a learning rate or option out of its range,
+ * NADIR_E_STATE for a session without loss, NADIR_E_NO_MEMORY. In the formulas, w is a parameter, g its gradient, lr the
+ * learning rate, t the number of the step from 1 on; whatever else is named starts at 0. Names, formulas and defaults are
+ * PyTorch's.
+ *
+ * Options of all but `nadir_lm_new`:
+ *   `maximize` (0)       climb: g is negated;
+ *   `clip_norm` (none)   as by nadir_clip_grad_norm, before each step; `clip_value` (none), as by nadir_clip_grad_value, before that;
+ *   `ema_decay` (none)   d: keeps an average of the parameters, a = d a + (1 - d) w after each step, which starts as the
+ *                        parameters are when the optimiser is made; see `nadir_optimizer_swap_ema`.
+ * Those of a rule can be changed between steps by `nadir_optimizer_set` unless they are marked "fixed".
+ */
+
+/**
+ * Stochastic gradient descent with momentum (Polyak 1964; Nesterov 1983, as in Sutskever et al. 2013): g = g + weight_decay w;
+ * b = momentum b + (1 - dampening) g, but b = g in the first step; w = w - lr b, or w - lr (g + momentum b) with `nesterov`;
+ * w = w - lr g without momentum.
+ *
+ * Options: `momentum` (0; fixed to be 0 or not), `dampening` (0), `weight_decay` (0), `nesterov` (0, fixed; wants a momentum and
+ * no dampening). State: momentum_buffer, b.
+ */
+NADIR_API nadir_optimizer *nadir_sgd_new(nadir_session *session, double learning_rate, const char *options);
+
+/**
+ * Adagrad (Duchi, Hazan and Singer 2011): g = g + weight_decay w; s = s + g²; w = w - lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps).
+ * Options: `lr_decay` (0), `weight_decay` (0), `initial_accumulator_value` (0, fixed): s at first; `eps` (1e-10). State: sum, s.
+ */
+NADIR_API nadir_optimizer *nadir_adagrad_new(nadir_session *session, double learning_rate, const char *options);
+
+/**
+ * RMSprop (Tieleman and Hinton 2012; centred: Graves 2013): g = g + weight_decay w; v = alpha v + (1 - alpha) g²;
+ * d = g / (sqrt(v) + eps), or with `centered` a = alpha a + (1 - alpha) g, d = g / (sqrt(v - a²) + eps);
+ * b = momentum b + d; w = w - lr b, or w - lr d without momentum.
+ *
+ * Options: `alpha` (0.99), `eps` (1e-8), `weight_decay` (0), `momentum` (0; fixed to be 0 or not), `centered` (0, fixed).
+ * State: square_avg, v; grad_avg, a; momentum_buffer, b.
+ */
+NADIR_API nadir_optimizer *nadir_rmsprop_new(nadir_session *session, double learning_rate, const char *options);
+
+/**
+ * Adam (Kingma and Ba 2015; AMSGrad: Reddi, Kale and Kumar 2018): g = g + weight_decay w; m = beta1 m + (1 - beta1) g;
+ * v = beta2 v + (1 - beta2) g²; w = w - lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps), with the greatest v so far in
+ * place of v with `amsgrad`.
+ *
+ * Options: `beta1` (0.9), `beta2` (0.999), `eps` (1e-8), `weight_decay` (0), `amsgrad` (0, fixed).
+ * State: exp_avg, m; exp_avg_sq, v; max_exp_avg_sq.
+ */
+NADIR_API nadir_optimizer *nadir_adam_new(nadir_session *session, double learning_rate, const char *options);
+
+/**
+ * Adam with decoupled weight decay (Loshchilov and Hutter 2019): first w = w - lr weight_decay w, then as Adam without decay.
+ * Options and state: as for `nadir_adam_new`, but `weight_decay` (0.01).
+ */
+NADIR_API nadir_optimizer *nadir_adamw_new(nadir_session *session, double learning_rate, const char *options);
+
+/**
+ * Adamax (Kingma and Ba 2015): g = g + weight_decay w; m = beta1 m + (1 - beta1) g; u = max(beta2 u, |g| + eps);
+ * w = w - lr / (1 - beta1^t) m / u.
+ * Options: `beta1` (0.9), `beta2` (0.999), `eps` (1e-8), `weight_decay` (0). State: exp_avg, m; exp_inf, u.
+ */
+NADIR_API nadir_optimizer *nadir_adamax_new(nadir_session *session, double learning_rate, const char *options);
+
+/**
+ * NAdam (Dozat 2016): g = g + weight_decay w; mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2); m and v as in Adam;
+ * w = w - lr (mu_t+1 / (1 - mu_1 … mu_t+1) m + (1 - mu_t) / (1 - mu_1 … mu_t) g) / (sqrt(v) / sqrt(1 - beta2^t) + eps).
+ * Options: `beta1` (0.9), `beta2` (0.999), `eps` (1e-8), `weight_decay` (0), `momentum_decay` (0.004).
+ * State: exp_avg, m; exp_avg_sq, v; mu_product, mu_1 … mu_t.
+ */
+NADIR_API nadir_optimizer *nadir_nadam_new(nadir_session *session, double learning_rate, const char *options);
+
+/**
+ * RAdam (Liu et al. 2020): as Adam, with the rectified step lr r m / (1 - beta1^t) sqrt(1 - beta2^t) / (sqrt(v) + eps), where
+ * rho' = 2 / (1 - beta2) - 1, rho = rho' - 2 t beta2^t / (1 - beta2^t) and r² = (rho - 4)(rho - 2) rho' / ((rho' - 4)(rho' - 2) rho); or
+ * lr m / (1 - beta1^t) while rho is not over 5.
+ * Options: `beta1` (0.9), `beta2` (0.999), `eps` (1e-8), `weight_decay` (0). State: as for Adam.
+ */
+NADIR_API nadir_optimizer *nadir_radam_new(nadir_session *session, double learning_rate, const char *options);
+
+/**
+ * Lion (Chen et al. 2023): w = w - lr weight_decay w - lr sign(beta1 m + (1 - beta1) g); then m = beta2 m + (1 - beta2) g.
+ * Options: `beta1` (0.9), `beta2` (0.99), `weight_decay` (0). State: exp_avg, m.
+ */
+NADIR_API nadir_optimizer *nadir_lion_new(nadir_session *session, double learning_rate, const char *options);
+
+/**
+ * L-BFGS (Liu and Nocedal 1989), as PyTorch's: a step makes up to `max_iter` iterations with forward and backward passes of its own,
+ * at the inputs written to the session, and needs none before it. The vectors are f64, whatever the parameters are.
+ *
+ * Options: `max_iter` (20), `max_eval` (1.25 max_iter): the most passes a step; `tolerance_grad` (1e-7): ends when no element of the
+ * gradient is greater; `tolerance_change` (1e-9): ends when loss or parameters change less; `history_size` (100, fixed);
+ * `line_search` = strong_wolfe (default, unlike PyTorch: cubic interpolation, c1 = 1e-4, c2 = 0.9) or none (steps of length lr; fixed).
+ * State: direction, previous_gradient, history and what else it needs, as vectors.
+ */
+NADIR_API nadir_optimizer *nadir_lbfgs_new(nadir_session *session, double learning_rate, const char *options);
+
+/**
+ * Levenberg and Marquardt's method (Marquardt 1963) for the least of the sum of squares of `residuals`, a node of f64 that the
+ * session's parameters determine: an iteration solves (JᵀJ + lambda diag(JᵀJ)) d = -Jᵀr by Cholesky factorisation and takes w + d if
+ * that has a smaller sum, with lambda then divided by `down`, and else tries again with lambda times `up`. The Jacobian J is
+ * exact: a column a forward-mode pass, so many passes as there are parameters. A step needs no passes before it; session's loss
+ * is any scalar that depends on the same parameters, such as the sum of squares.
+ *
+ * Options: `max_iter` (20): iterations a step; `lambda` (1e-3), `up` (10), `down` (10), `tolerance_grad` (1e-10): ends when no element of Jᵀr is
+ * greater; `tolerance_change` (1e-12): ends when the sum or the parameters change relatively less. State: lambda.
+ * Errors: also NADIR_E_DTYPE for residuals or parameters that are not f64; NADIR_E_ARGUMENT for residuals that depend on
+ * no parameter of the session.
+ */
+NADIR_API nadir_optimizer *nadir_lm_new(nadir_session *session, nadir_node residuals, const char *options);
+
+/** Frees an optimiser and gives up its hold on the session. */
+NADIR_API void nadir_optimizer_free(nadir_optimizer *optimizer);
+
+/**
+ * Changes the parameters by the rule, after `nadir_backward`. Backward passes before it have added up: accumulation over
+ * micro-batches is several forward and backward passes a step.
+ *
+ * A step that fails or is skipped changes nothing: no parameter, state, schedule or running statistic. Threads: a writer of the
+ * graph; it is a call on the session. Errors: as for `nadir_sgd_step`, and NADIR_E_CALLBACK when the hook fails;
+ * NADIR_E_NOT_FINITE also for a norm to clip that is not finite.
+ */
+NADIR_API nadir_status nadir_optimizer_step(nadir_optimizer *optimizer);
+
+/**
+ * A whole step: zero_grad, forward, backward and optimizer_step, with the same bits. `*loss`, which may be NULL, is set to the
+ * loss of the forward pass (the first, for L-BFGS and Levenberg-Marquardt), also when that is not finite.
+ * Errors: those of the four.
+ */
+NADIR_API nadir_status nadir_train_step(nadir_optimizer *optimizer, double *loss);
+
+/**
+ * Gives the parameters whose names match `pattern` settings of their own: in it '*' stands for any characters, '?' for one.
+ * `options` are those of the rule that are not fixed, and `lr`; what is not given is the optimiser's, now and later. Of several
+ * patterns that match, the last counts; the same pattern again replaces its settings.
+ * Errors: NADIR_E_ARGUMENT for a NULL, a bad option, a pattern that matches none of the optimiser's parameters, or a rule that
+ * has no groups (L-BFGS, Levenberg-Marquardt); NADIR_E_NO_MEMORY; NADIR_E_BUSY.
+ */
+NADIR_API nadir_status nadir_optimizer_group(nadir_optimizer *optimizer, const char *pattern, const char *options);
+
+/**
+ * Changes a setting: "lr" or an option of the rule that is not fixed. A schedule works on "lr".
+ * Errors: NADIR_E_ARGUMENT for a NULL, an unknown or fixed setting, or a value out of its range; NADIR_E_BUSY.
+ */
+NADIR_API nadir_status nadir_optimizer_set(nadir_optimizer *optimizer, const char *setting, double value);
+
+/** A setting; or "current_lr", the rate by the schedule for the next step; or "step", the number of steps so far; or
+ *  "grad_norm", the norm that clip_norm found last. Errors: as for `nadir_optimizer_set`. Stores no message. */
+NADIR_API nadir_status nadir_optimizer_get(const nadir_optimizer *optimizer, const char *setting, double *value);
+
+/**
+ * Sets how the learning rate changes with the number of steps. With s the steps so far, less those of the warm-up, divided
+ * by `interval` and rounded down, the next step has the rate:
+ *
+ *   "constant"         lr factor while s < total_iters, then lr. Options: `factor` (1), `total_iters` (0).
+ *   "step"             lr gamma^floor(s / step_size). `step_size` (required), `gamma` (0.1).
+ *   "multi_step"       lr gamma^(number of milestones <= s). `milestones` (required): numbers with commas; `gamma` (0.1).
+ *   "exponential"      lr gamma^s. `gamma` (required).
+ *   "polynomial"       lr (1 - min(s, total_iters) / total_iters)^power. `total_iters` (required), `power` (1).
+ *   "cosine"           eta_min + (lr - eta_min) (1 + cos(pi s / t_max)) / 2. `t_max` (required), `eta_min` (0).
+ *                      (Loshchilov and Hutter, "SGDR", 2017, without restarts.)
+ *   "cosine_restarts"  the same over periods of t_0, t_0 t_mult, t_0 t_mult², … steps. `t_0` (required), `t_mult` (1), `eta_min` (0).
+ *   "one_cycle"        from max_lr / div_factor up to max_lr, then down to that start divided by final_div_factor (Smith and Topin 2018).
+ *                      `max_lr` and `total_steps` (required), `pct_start` (0.3), `anneal` = cos (default) or linear, `div_factor` (25),
+ *                      `final_div_factor` (1e4), `three_phase` (0), `cycle_momentum` (1), `base_momentum` (0.85), `max_momentum` (0.95): beta1
+ *                      or momentum goes the other way. A group's max_lr is as much greater as its lr is than the optimiser's.
+ *   "plateau"          lr times `factor` (0.1) for every time that a measure told by `nadir_optimizer_report` did not improve for
+ *                      more than `patience` (10) reports. `mode` = min (default) or max, `threshold` (1e-4), `threshold_mode` = rel
+ *                      (default) or abs, `cooldown` (0), `min_lr` (0), `eps` (1e-8).
+ *
+ * All: `interval` (1): steps for each of the schedule's, such as those of an epoch; `warmup` (0): so many steps before it, with the
+ * rate lr (warmup_start + (1 - warmup_start) t / warmup) in step t from 0 on; `warmup_start` (1/3). NULL for `schedule` ends one.
+ *
+ * Errors: NADIR_E_ARGUMENT for an unknown schedule, a bad or missing option, or a cycle of momentum for a rule without any;
+ * NADIR_E_BUSY. A schedule replaces the one before.
+ */
+NADIR_API nadir_status nadir_optimizer_schedule(nadir_optimizer *optimizer, const char *schedule, const char *options);
+
+/** Tells the "plateau" schedule a measure, such as an epoch's loss. Errors: NADIR_E_ARGUMENT for NULL; NADIR_E_STATE with any other
+ *  schedule; NADIR_E_BUSY. */
+NADIR_API nadir_status nadir_optimizer_report(nadir_optimizer *optimizer, double measure);
+
+/** Exchanges the parameters for their average (`ema_decay`), and back when called again; a step in between is NADIR_E_STATE.
+ *  Threads: a writer of the graph. Errors: NADIR_E_ARGUMENT for NULL; NADIR_E_STATE without an average; NADIR_E_BUSY. */
+NADIR_API nadir_status nadir_optimizer_swap_ema(nadir_optimizer *optimizer);
+
+/**
+ * A function to run in every `nadir_optimizer_step` and `nadir_train_step`, between the backward pass and the update: to reduce gradients
+ * over processes, to log or to clip them, by `nadir_grads_flat_get`, `_set` and the like on `session`.
+ *
+ * It runs on the calling thread, is given `user`, and must not unwind. Anything but NADIR_OK ends the step with NADIR_E_CALLBACK.
+ */
+typedef struct nadir_gradient_hook {
+  size_t struct_size;                                               /* sizeof(nadir_gradient_hook) */
+  void *user;                                                       /* given to the functions */
+  nadir_status (*run)(void *user, nadir_session *session);          /* not NULL */
+  void (*destroy)(void *user);                                      /* when the hook is replaced or freed; may be NULL */
+} nadir_gradient_hook;
+
+/** Sets the hook, a copy of `*hook`, or none for NULL. Errors: NADIR_E_ARGUMENT for a NULL, a struct_size that is not known or no
+ *  function: the hook is then not taken over; NADIR_E_BUSY. */
+NADIR_API nadir_status nadir_optimizer_set_hook(nadir_optimizer *optimizer, const nadir_gradient_hook *hook);
+
+/** Moves an optimiser with its state to another session of the same graph whose loss depends on the same parameters, as one for
+ *  another batch. Errors: NADIR_E_ARGUMENT for a NULL or a session of other parameters; NADIR_E_BUSY. */
+NADIR_API nadir_status nadir_optimizer_attach(nadir_optimizer *optimizer, nadir_session *session);
+
+/*
+ * An optimiser's state as named vectors, for checkpoints: the parameter's name, a dot and PyTorch's name, as in
+ * "fc.weight.exp_avg", or the bare name of what is the optimiser's, "step" first. Set into an optimiser made alike, with the
+ * parameters, it goes on to the bit.
+ */
+
+/** The number of vectors; 0 for NULL. */
+NADIR_API int32_t nadir_optimizer_state_count(const nadir_optimizer *optimizer);
+
+/** The name of vector number `index`, NULL outside 0 to count - 1; the optimiser's, until a group is added. */
+NADIR_API const char *nadir_optimizer_state_name(const nadir_optimizer *optimizer, int32_t index);
+
+/** The dtype and the number of elements of a vector. Errors: NADIR_E_ARGUMENT for a NULL or an unknown name. Stores no message. */
+NADIR_API nadir_status nadir_optimizer_state_info(const nadir_optimizer *optimizer, const char *name, nadir_dtype *dtype,
+                                                  size_t *count);
+
+/** Copies a vector to `data` of `bytes` bytes, which must be its size. Errors: NADIR_E_ARGUMENT for a NULL, an unknown name or
+ *  another byte count; NADIR_E_BUSY. Stores no message. */
+NADIR_API nadir_status nadir_optimizer_state_get(const nadir_optimizer *optimizer, const char *name, void *data,
+                                                 size_t bytes);
+
+/** Sets a vector. Errors: as for `nadir_optimizer_state_get`, with a message. */
+NADIR_API nadir_status nadir_optimizer_state_set(nadir_optimizer *optimizer, const char *name, const void *data,
+                                                 size_t bytes);
 
 #ifdef __cplusplus
 }

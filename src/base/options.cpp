@@ -101,6 +101,11 @@ std::int64_t Options::integer(std::string_view key, std::int64_t otherwise, std:
   return number;
 }
 
+std::string_view Options::list(std::string_view key) {
+  const Pair* pair = ask(key);
+  return pair ? pair->value : std::string_view();
+}
+
 int Options::choice(std::string_view key, std::initializer_list<std::string_view> choices, int otherwise) {
   const Pair* pair = ask(key);
   if (!pair) return otherwise;

@@ -17,6 +17,8 @@ class Options {
   bool flag(std::string_view key, bool otherwise);
   double number(std::string_view key, double otherwise);
   std::int64_t integer(std::string_view key, std::int64_t otherwise, std::int64_t least);
+  // Numbers with commas between them, as given; empty if not given.
+  std::string_view list(std::string_view key);
   // The index of the value in `choices`.
   int choice(std::string_view key, std::initializer_list<std::string_view> choices, int otherwise);
 

@@ -21,6 +21,7 @@ struct Parameter {
   DType dtype;
   std::int64_t offset;  // in elements, in its dtype's block
   std::int64_t count;
+  bool is_frozen = false;  // sessions to come do not train it
 
   std::size_t byte_offset() const noexcept { return static_cast<std::size_t>(offset) * size_of(dtype); }
   std::size_t bytes() const noexcept { return static_cast<std::size_t>(count) * size_of(dtype); }
@@ -43,6 +44,7 @@ class Parameters {
   const Parameter* begin() const noexcept { return list_.data(); }
   const Parameter* end() const noexcept { return list_.data() + list_.size(); }
   const Parameter* find(NodeIndex node) const noexcept;
+  void set_frozen(std::size_t index, bool is_frozen) noexcept { list_[index].is_frozen = is_frozen; }
 
   std::byte* block(DType dtype) noexcept { return block_of(dtype).bytes; }
   const std::byte* block(DType dtype) const noexcept { return block_of(dtype).bytes; }

@@ -50,6 +50,37 @@ struct UpdateArguments {
   double rate;
 };
 
+// A step of a first-order rule over a stretch of parameters. By element, with what is null left out:
+//
+//   g = sign * gradient + decay * w
+//   m = first_keep * m + first_take * g
+//   v = second_keep * v + second_take * g²                 or, if `uses_maximum`, max(second_keep * v, |g| + epsilon)
+//   s = v, or v - m² if `is_centred`, or greatest = max(greatest, v)
+//   d = from_first * m + from_gradient * g                 of the m before this step, and its sign, if `uses_sign`
+//   d = d / (root * sqrt(s) + epsilon)                     or d / v, if `uses_maximum`
+//   u = velocity_keep * u + d, and d = u
+//   w = keep * w - rate * d
+//   a = average_keep * a + (1 - average_keep) * w
+struct RuleArguments {
+  void* values;
+  const void* gradients;
+  void* first;   // m
+  void* second;  // v
+  void* greatest;
+  void* velocity;  // u
+  void* average;   // a
+  std::int64_t count;
+  double sign, decay;
+  double first_keep, first_take;
+  double second_keep, second_take;
+  double from_first, from_gradient;
+  double root, epsilon;
+  double velocity_keep;
+  double keep, rate;
+  double average_keep;
+  bool is_centred, uses_maximum, uses_sign;
+};
+
 // A kernel over `in`, dense [outer, length, inner]: it reduces or scans the middle.
 struct ReduceArguments {
   void* out;
@@ -121,6 +152,7 @@ union Arguments {
   IndexArguments index;
   RandomArguments random;
   UpdateArguments update;
+  const RuleArguments* rule;  // which are many, and in no plan
   NestArguments nest;
 };
 

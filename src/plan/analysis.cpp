@@ -24,11 +24,11 @@ void differentiate(Graph& graph, NodeIndex loss, Analysis& analysis) {
   const auto reached = reachable_from(std::span(&loss, 1), graph);
   std::pmr::vector<NodeIndex> xs(&graph.host());
   for (const Parameter& parameter : graph.parameters()) {
-    if (!reached[parameter.node]) continue;
+    if (!reached[parameter.node] || parameter.is_frozen) continue;
     xs.push_back(parameter.node);
     analysis.gradients.push_back({&parameter, kNoNode});
   }
-  if (xs.empty()) fail(Status::kArgument, "loss \"", graph[loss].name(), "\" depends on no parameter");
+  if (xs.empty()) fail(Status::kArgument, "loss \"", graph[loss].name(), "\" depends on no parameter that is trained");
   std::pmr::vector<NodeIndex> out(xs.size(), kNoNode, &graph.host());
   gradients(Expr(graph, loss), Expr(), xs, out);
   for (std::size_t i = 0; i < out.size(); ++i) analysis.gradients[i].gradient = out[i];

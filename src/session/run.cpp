@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "ops/registry.h"
-#include "optim/sgd.h"
 #include "session/session.h"
 
 namespace nadir {
@@ -186,10 +185,12 @@ Status Session::refuse_index() noexcept {
                 fault.limit - 1);
 }
 
-bool Session::loss_is_finite() const noexcept {
-  return loss_dtype_ == DType::kF32 ? std::isfinite(*static_cast<const float*>(loss_))
-                                    : std::isfinite(*static_cast<const double*>(loss_));
+double Session::loss() const noexcept {
+  return loss_dtype_ == DType::kF32 ? static_cast<double>(*static_cast<const float*>(loss_))
+                                    : *static_cast<const double*>(loss_);
 }
+
+bool Session::loss_is_finite() const noexcept { return std::isfinite(loss()); }
 
 Status Session::refuse_loss() noexcept {
   is_skipping_ = options_.skip;
@@ -307,37 +308,87 @@ bool Session::gradients_are_finite() const noexcept {
   });
 }
 
-Status Session::refuse_gradients() noexcept {
+Status Session::refuse_gradients(const char* function) noexcept {
   if (options_.skip) return done();
   const Parameters& parameters = graph_->parameters();
   const auto* culprit = std::find_if(parameters.begin(), parameters.end(), [this](const Parameter& parameter) {
     const int dtype = index_of(parameter.dtype);
     return !kernels_.all_finite[dtype](gradients_[dtype].data() + parameter.byte_offset(), parameter.count);
   });
-  return refuse(Status::kNotFinite, "sgd_step", "the gradient of \"", name_of_node(culprit->node),
+  if (culprit == parameters.end()) {
+    return refuse(Status::kNotFinite, function, "the norm of the gradients is more than the greatest number");
+  }
+  return refuse(Status::kNotFinite, function, "the gradient of \"", name_of_node(culprit->node),
                 "\" has an element that is NaN or infinite");
 }
 
-Status Session::refuse_step(double rate) noexcept {
-  if (!plan_.has_loss) return refuse(Status::kState, "sgd_step", "the session has no loss");
-  if (!(rate >= 0 && rate <= greatest_rate_)) {
-    return refuse(Status::kArgument, "sgd_step", "learning_rate is ", rate,
-                  "; wants a number that is not negative, and finite in the parameters' dtype");
-  }
+Status Session::refuse_step(const char* function) noexcept {
+  if (!plan_.has_loss) return refuse(Status::kState, function, "the session has no loss");
   if (was_skipped_) return done();  // as the backward pass was
-  return refuse(Status::kState, "sgd_step",
-                "no gradients: no backward pass since nadir_zero_grad; call nadir_backward");
+  return refuse(Status::kState, function, "no gradients: no backward pass since nadir_zero_grad; call nadir_backward");
+}
+
+Status Session::refuse_rate(double rate) noexcept {
+  if (!plan_.has_loss) return refuse_step("sgd_step");
+  return refuse(Status::kArgument, "sgd_step", "learning_rate is ", rate,
+                "; wants a number that is not negative, and finite in the parameters' dtype");
 }
 
 Status Session::sgd_step(double rate) noexcept {
-  return inside(Access::kWrite, [=, this] {
-    const bool is_rate = rate >= 0 && rate <= greatest_rate_;
-    if (!has_gradients_ || !is_rate) [[unlikely]]
-      return refuse_step(rate);
-    if (checks_gradients_ && !gradients_are_finite()) [[unlikely]]
-      return refuse_gradients();
-    sgd_update(updates_, kernels_, rate);
-    graph_->parameters().stepped();
+  if (!(rate >= 0 && rate <= greatest_rate_)) [[unlikely]]
+    return inside(Access::kNone, [=, this] { return refuse_rate(rate); });
+  return update("sgd_step", [=, this] {
+    // w = w - rate * gradient (Robbins and Monro, "A Stochastic Approximation Method", 1951).
+    for (const Update& update : updates_) {
+      Arguments arguments;
+      arguments.update = {update.values, update.gradients, update.count, rate};
+      kernels_.sgd[index_of(update.dtype)](arguments);
+    }
+    return Status::kOk;
+  });
+}
+
+Status Session::clip_norm_inside(const char* function, double most, double& norm) noexcept {
+  double squares = 0;
+  for (const Update& update : updates_) {
+    squares += kernels_.square_sum[index_of(update.dtype)](update.gradients, update.count);
+  }
+  norm = std::sqrt(squares);
+  if (!std::isfinite(norm) && options_.finite != SessionOptions::Finite::kOff) return refuse_gradients(function);
+  const double factor = most / (norm + 1e-6);
+  if (factor < 1) change_gradients(LaneId::scale, factor, 0);
+  return Status::kOk;
+}
+
+void Session::clip_value_inside(double limit) noexcept { change_gradients(LaneId::clamp, -limit, limit); }
+
+void Session::change_gradients(LaneId lane, double first, double second) noexcept {
+  for (const Update& update : updates_) {
+    Arguments arguments;
+    arguments.lane = {update.gradients, {update.gradients}, update.count, 0, {first, second}};
+    kernels_.lanes[static_cast<int>(lane)][index_of(update.dtype)](arguments);
+  }
+}
+
+Status Session::clip_grad_norm(double most, double& norm) noexcept {
+  return inside(Access::kNone, [&, this] {
+    if (!plan_.has_loss) return refuse_step("clip_grad_norm");
+    if (!(most >= 0)) {
+      return refuse(Status::kArgument, "clip_grad_norm", "max_norm is ", most, "; wants a number of 0 or more");
+    }
+    norm = 0;
+    const Status status = has_gradients_ ? clip_norm_inside("clip_grad_norm", most, norm) : Status::kOk;
+    return status == Status::kOk ? done() : status;
+  });
+}
+
+Status Session::clip_grad_value(double limit) noexcept {
+  return inside(Access::kNone, [=, this] {
+    if (!plan_.has_loss) return refuse_step("clip_grad_value");
+    if (!(limit >= 0)) {
+      return refuse(Status::kArgument, "clip_grad_value", "limit is ", limit, "; wants a number of 0 or more");
+    }
+    if (has_gradients_) clip_value_inside(limit);
     return done();
   });
 }

@@ -19,10 +19,10 @@
 #include "base/options.h"
 #include "base/ref.h"
 #include "graph/graph.h"
-#include "optim/update.h"
 #include "plan/plan.h"
 #include "session/block.h"
 #include "session/program.h"
+#include "session/update.h"
 
 namespace nadir {
 
@@ -37,7 +37,7 @@ struct SessionOptions {
   static SessionOptions parse(Options& options);
 };
 
-class Session {
+class Session : public RefCounted {
  public:
   // Compiles. Leaves the graph sealed, and otherwise as it was. Throws Error or std::bad_alloc.
   static Session* create(Graph& graph, const Wanted& wanted, const SessionOptions& options);
@@ -57,6 +57,8 @@ class Session {
   Status backward() noexcept;
   Status zero_grad() noexcept;
   Status sgd_step(double rate) noexcept;
+  Status clip_grad_norm(double most, double& norm) noexcept;
+  Status clip_grad_value(double limit) noexcept;
   Status set_training(bool training) noexcept;
 
   struct GradCheck {
@@ -78,6 +80,50 @@ class Session {
   std::size_t gradient_bytes() const noexcept;
   std::size_t plan_bytes() const noexcept { return plan_bytes(plan_, slots_.size()); }
   static std::size_t plan_bytes(const Plan& plan, std::size_t known_nodes) noexcept;
+
+  // For optimisers. The stretches of parameters that the loss depends on.
+  std::span<const Update> updates() const noexcept { return updates_; }
+  const KernelTable& kernel_table() const noexcept { return kernels_; }
+  std::byte* gradients(DType dtype) noexcept { return gradients_[index_of(dtype)].data(); }
+  double greatest_rate() const noexcept { return greatest_rate_; }
+  bool has_gradients() const noexcept { return has_gradients_; }
+  double loss() const noexcept;
+
+  // Calls `body` inside the gate. The owner's way in is short; everybody else's is not worth a place in the caller.
+  template <class Body>
+  Status inside(Gate::Access access, Body body) const noexcept {
+    if (gate_.enter_as_owner(occupancy_, access)) [[likely]] {
+      const Status status = body();
+      gate_.leave_as_owner(occupancy_, access);
+      return status;
+    }
+    return inside_slowly(access, body);
+  }
+  // Calls `change`, which changes parameters or refuses, if there are gradients that may be used.
+  template <class Change>
+  Status update(const char* function, Change change) noexcept {
+    return inside(Gate::Access::kWrite, [&, this] {
+      if (!has_gradients_) return refuse_step(function);
+      if (checks_gradients_ && !gradients_are_finite()) return refuse_gradients(function);
+      const Status status = change();
+      if (status != Status::kOk) return status;
+      commit();
+      return done();
+    });
+  }
+  // Inside:
+  template <class... Pieces>
+  [[gnu::cold]] Status refuse(Status status, const char* function, const Pieces&... pieces) noexcept {
+    const Piece list[] = {Piece(pieces)...};
+    return refuse_with(status, function, list);
+  }
+  Status done() noexcept {
+    if (error_.status() != Status::kOk) [[unlikely]]
+      error_.clear();
+    return Status::kOk;
+  }
+  Status clip_norm_inside(const char* function, double most, double& norm) noexcept;
+  void clip_value_inside(double limit) noexcept;
 
   // By make() alone; the plan was compiled for `graph`, which had `known_nodes` nodes of its own.
   Session(Graph& graph, std::size_t known_nodes, Plan plan, std::int64_t max_batch, const SessionOptions& options);
@@ -106,16 +152,6 @@ class Session {
   void describe_slots(std::size_t known_nodes);
   void describe_updates();
 
-  // Calls `body` inside the gate. The owner's way in is short; everybody else's is not worth a place in the caller.
-  template <class Body>
-  Status inside(Gate::Access access, Body body) const noexcept {
-    if (gate_.enter_as_owner(occupancy_, access)) [[likely]] {
-      const Status status = body();
-      gate_.leave_as_owner(occupancy_, access);
-      return status;
-    }
-    return inside_slowly(access, body);
-  }
   template <class Body>
   [[gnu::noinline, gnu::cold]] Status inside_slowly(Gate::Access access, Body body) const noexcept {
     const Entry entry = gate_.enter(occupancy_, access);
@@ -125,17 +161,7 @@ class Session {
     return status;
   }
 
-  template <class... Pieces>
-  [[gnu::cold]] Status refuse(Status status, const char* function, const Pieces&... pieces) noexcept {
-    const Piece list[] = {Piece(pieces)...};
-    return refuse_with(status, function, list);
-  }
   [[gnu::cold]] Status refuse_with(Status status, const char* function, std::span<const Piece> pieces) noexcept;
-  Status done() noexcept {
-    if (error_.status() != Status::kOk) [[unlikely]]
-      error_.clear();
-    return Status::kOk;
-  }
   Status write_anew(NodeIndex node, const void* data, std::size_t bytes) noexcept;
   Status accept(const char* function, NodeIndex node, std::size_t bytes, const void* data) noexcept;
   Status set_rows(const char* function, Input& input, std::size_t bytes) noexcept;
@@ -154,8 +180,11 @@ class Session {
   double loss_at(double& value, double moved) noexcept;
   Status read_inside(NodeIndex node, void* data, std::size_t bytes) noexcept;
   Status refuse_backward() noexcept;
-  Status refuse_step(double rate) noexcept;
-  Status refuse_gradients() noexcept;
+  Status refuse_rate(double rate) noexcept;
+  [[gnu::cold]] Status refuse_step(const char* function) noexcept;
+  [[gnu::cold]] Status refuse_gradients(const char* function) noexcept;
+  void change_gradients(LaneId lane, double first, double second) noexcept;
+  void commit() noexcept { graph_->parameters().stepped(); }
   Status refuse_loss() noexcept;
   bool loss_is_finite() const noexcept;
   bool gradients_are_finite() const noexcept;

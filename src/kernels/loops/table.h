@@ -52,7 +52,9 @@ constexpr KernelTable make_table(const char* isa) {
       {small_matmul_kernel<float>, small_matmul_kernel<double>},
       {dot_kernel<float>, dot_kernel<double>},
       {sgd_kernel<float>, sgd_kernel<double>},
+      {rule_kernel<float>, rule_kernel<double>},
       {all_finite_kernel<float>, all_finite_kernel<double>},
+      {square_sum_kernel<float>, square_sum_kernel<double>},
   };
 }
 

@@ -12,7 +12,7 @@ namespace nadir {
 struct Update {
   DType dtype;
   std::byte* values;
-  const std::byte* gradients;
+  std::byte* gradients;
   std::int64_t count;
 };
 
