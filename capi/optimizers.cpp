@@ -1,7 +1,7 @@
 // Optimisers: making them, stepping, settings, state.
-#include "optim/optimizer.h"
-
 #include "guard.h"
+#include "optim/lbfgs.h"
+#include "optim/levenberg_marquardt.h"
 
 using namespace nadir;
 using namespace nadir::capi;
@@ -73,6 +73,19 @@ nadir_optimizer* nadir_radam_new(nadir_session* session, double learning_rate, c
 }
 nadir_optimizer* nadir_lion_new(nadir_session* session, double learning_rate, const char* options) {
   return build_first_order(session, kLion, learning_rate, options);
+}
+
+nadir_optimizer* nadir_lbfgs_new(nadir_session* handle, double learning_rate, const char* options) {
+  return build_optimizer(handle, "lbfgs_new", options, [&](Session& session, Options& parsed) -> Optimizer* {
+    return make<Lbfgs>(session.graph().host(), session, learning_rate, parsed);
+  });
+}
+
+nadir_optimizer* nadir_lm_new(nadir_session* handle, nadir_node residuals, const char* options) {
+  return build_optimizer(handle, "lm_new", options, [&](Session& session, Options& parsed) -> Optimizer* {
+    const Expr node = to_expr(session.graph(), residuals, "residuals");
+    return make<LevenbergMarquardt>(session.graph().host(), session, node, parsed);
+  });
 }
 
 void nadir_optimizer_free(nadir_optimizer* optimizer) {

@@ -1133,7 +1133,7 @@ NADIR_API nadir_status nadir_grad_check(nadir_session *session, const char *opti
  * learning rate, t the number of the step from 1 on; whatever else is named starts at 0. Names, formulas and defaults are
  * PyTorch's.
  *
- * Options of all but `nadir_lm_new`:
+ * Options of all but `nadir_lbfgs_new` and `nadir_lm_new`:
  *   `maximize` (0)       climb: g is negated;
  *   `clip_norm` (none)   as by nadir_clip_grad_norm, before each step; `clip_value` (none), as by nadir_clip_grad_value, before that;
  *   `ema_decay` (none)   d: keeps an average of the parameters, a = d a + (1 - d) w after each step, which starts as the
@@ -1219,7 +1219,7 @@ NADIR_API nadir_optimizer *nadir_lion_new(nadir_session *session, double learnin
  * Options: `max_iter` (20), `max_eval` (1.25 max_iter): the most passes a step; `tolerance_grad` (1e-7): ends when no element of the
  * gradient is greater; `tolerance_change` (1e-9): ends when loss or parameters change less; `history_size` (100, fixed);
  * `line_search` = strong_wolfe (default, unlike PyTorch: cubic interpolation, c1 = 1e-4, c2 = 0.9) or none (steps of length lr; fixed).
- * State: direction, previous_gradient, history and what else it needs, as vectors.
+ * `lr` and max_eval and the tolerances can be changed. State: direction, previous_gradient, history and progress.
  */
 NADIR_API nadir_optimizer *nadir_lbfgs_new(nadir_session *session, double learning_rate, const char *options);
 
@@ -1252,7 +1252,8 @@ NADIR_API nadir_status nadir_optimizer_step(nadir_optimizer *optimizer);
 
 /**
  * A whole step: zero_grad, forward, backward and optimizer_step, with the same bits. `*loss`, which may be NULL, is set to the
- * loss of the forward pass (the first, for L-BFGS and Levenberg-Marquardt), also when that is not finite.
+ * loss of the forward pass, also when that is not finite; for L-BFGS that of the first one, for Levenberg and Marquardt's method the
+ * sum of squares before the step.
  * Errors: those of the four.
  */
 NADIR_API nadir_status nadir_train_step(nadir_optimizer *optimizer, double *loss);
@@ -1262,7 +1263,7 @@ NADIR_API nadir_status nadir_train_step(nadir_optimizer *optimizer, double *loss
  * `options` are those of the rule that are not fixed, and `lr`; what is not given is the optimiser's, now and later. Of several
  * patterns that match, the last counts; the same pattern again replaces its settings.
  * Errors: NADIR_E_ARGUMENT for a NULL, a bad option, a pattern that matches none of the optimiser's parameters, or a rule that
- * has no groups (L-BFGS, Levenberg-Marquardt); NADIR_E_NO_MEMORY; NADIR_E_BUSY.
+ * without groups (L-BFGS, Levenberg and Marquardt); NADIR_E_NO_MEMORY; NADIR_E_BUSY.
  */
 NADIR_API nadir_status nadir_optimizer_group(nadir_optimizer *optimizer, const char *pattern, const char *options);
 
@@ -1299,7 +1300,8 @@ NADIR_API nadir_status nadir_optimizer_get(const nadir_optimizer *optimizer, con
  * All: `interval` (1): steps for each of the schedule's, such as those of an epoch; `warmup` (0): so many steps before it, with the
  * rate lr (warmup_start + (1 - warmup_start) t / warmup) in step t from 0 on; `warmup_start` (1/3). NULL for `schedule` ends one.
  *
- * Errors: NADIR_E_ARGUMENT for an unknown schedule, a bad or missing option, or a cycle of momentum for a rule without any;
+ * Errors: NADIR_E_ARGUMENT for an unknown schedule, a bad or missing option, a cycle of momentum for a rule without any, or a rule
+ * without schedules (L-BFGS, Levenberg and Marquardt);
  * NADIR_E_BUSY. A schedule replaces the one before.
  */
 NADIR_API nadir_status nadir_optimizer_schedule(nadir_optimizer *optimizer, const char *schedule, const char *options);

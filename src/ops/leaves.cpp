@@ -64,6 +64,8 @@ Expr input(Graph& graph, const char* name, DType dtype, const Shape& shape) {
   return leaf(graph, OpId::input, name, dtype, shape);
 }
 
+Expr argument(Graph& graph, DType dtype, const Shape& shape) { return leaf(graph, OpId::input, nullptr, dtype, shape); }
+
 Expr constant(Graph& graph, const char* name, DType dtype, const Shape& shape, const void* data, std::size_t bytes) {
   check_storage(name, dtype, shape, false);
   const auto wanted = static_cast<std::size_t>(shape.count().factor) * size_of(dtype);

@@ -10,6 +10,8 @@ namespace nadir {
 
 // Null names are derived. REQUIRES: a given name was checked by Graph::check_name.
 Expr input(Graph& graph, const char* name, DType dtype, const Shape& shape);
+// An input of a session of the library's own, also in a sealed graph.
+Expr argument(Graph& graph, DType dtype, const Shape& shape);
 Expr constant(Graph& graph, const char* name, DType dtype, const Shape& shape, const void* data, std::size_t bytes);
 
 // How a parameter's values start.

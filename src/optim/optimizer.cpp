@@ -21,15 +21,6 @@ std::string_view name_of(const Session& session, const Parameter& parameter) noe
   return session.graph()[parameter.node].name();
 }
 
-bool reaches(const Session& session, const Parameter& parameter) noexcept {
-  const std::byte* values = session.graph().parameters().values(parameter);
-  return parameter.count > 0 &&
-         std::any_of(session.updates().begin(), session.updates().end(), [&](const Update& update) {
-           const std::size_t bytes = static_cast<std::size_t>(update.count) * size_of(update.dtype);
-           return update.dtype == parameter.dtype && values >= update.values && values < update.values + bytes;
-         });
-}
-
 }  // namespace
 
 // ------------------------------------------------------------------------------------------------------- any optimiser
@@ -124,7 +115,7 @@ std::pmr::vector<const Parameter*> Optimizer::parameters() const {
   std::pmr::vector<const Parameter*> reached(resource());
   for (const DType dtype : {DType::kF64, DType::kF32}) {
     for (const Parameter& parameter : session_->graph().parameters()) {
-      if (parameter.dtype == dtype && reaches(*session_, parameter)) reached.push_back(&parameter);
+      if (parameter.dtype == dtype && session_->trains(parameter)) reached.push_back(&parameter);
     }
   }
   return reached;

@@ -192,11 +192,11 @@ double Session::loss() const noexcept {
 
 bool Session::loss_is_finite() const noexcept { return std::isfinite(loss()); }
 
-Status Session::refuse_loss() noexcept {
+Status Session::refuse_loss(const char* function) noexcept {
   is_skipping_ = options_.skip;
   if (is_skipping_) return done();
   can_go_back_ = false;
-  return refuse(Status::kNotFinite, "forward", "loss \"", name_of_node(plan_.outputs.front().node),
+  return refuse(Status::kNotFinite, function, "loss \"", name_of_node(plan_.outputs.front().node),
                 "\" is NaN or infinite");
 }
 
@@ -210,9 +210,60 @@ Status Session::forward() noexcept {
     can_go_back_ = plan_.has_loss;
     parameters_seen_ = graph_->parameters().version();
     if (checks_loss_ && !loss_is_finite()) [[unlikely]]
-      return refuse_loss();
+      return refuse_loss("forward");
     return done();
   });
+}
+
+double* Session::fill_input(NodeIndex node) noexcept {
+  Input& input = inputs_[slots_[node].index];
+  std::memset(input.staging, 0, input.row_bytes);
+  input.bytes = input.row_bytes;
+  input.is_written = true;
+  return reinterpret_cast<double*>(input.staging);
+}
+
+Status Session::adopt_inputs(Session& host, const char* function) noexcept {
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    Input& input = inputs_[i];
+    if (!host.uses_input(input.node)) continue;
+    const std::uint32_t number = host.slots_[input.node].index;
+    const Input& theirs = host.inputs_[number];
+    if (!theirs.is_written) {
+      return host.refuse(Status::kState, function, "input \"", name_of_node(input.node), "\" was never written");
+    }
+    if (input_data_[i] != host.input_data_[number] || input.rows != theirs.rows) is_resolved_ = false;
+    input_data_[i] = host.input_data_[number];
+    input.rows = theirs.rows;
+    input.bytes = theirs.bytes;
+    input.is_written = true;
+  }
+  return Status::kOk;
+}
+
+std::span<const double> Session::output(std::size_t index) const noexcept {
+  const PlanOutput& output = plan_.outputs[index];
+  return {reinterpret_cast<const double*>(memory_.arena + output.place.bytes),
+          static_cast<std::size_t>(output.count.at(batch_))};
+}
+
+bool Session::trains(const Parameter& parameter) const noexcept {
+  const std::byte* const values = graph_->parameters().values(parameter);
+  return parameter.count > 0 && std::any_of(updates_.begin(), updates_.end(), [&](const Update& update) {
+           const auto bytes = static_cast<std::size_t>(update.count) * size_of(update.dtype);
+           return update.dtype == parameter.dtype && values >= update.values && values < update.values + bytes;
+         });
+}
+
+Status Session::evaluate(double& loss_now) noexcept {
+  can_go_back_ = false;
+  has_gradients_ = false;
+  const Status status = compute();
+  if (status != Status::kOk) return status;
+  has_results_ = true;
+  program_.run_backward(false);
+  loss_now = loss();
+  return Status::kOk;
 }
 
 Status Session::set_training(bool training) noexcept {

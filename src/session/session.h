@@ -89,6 +89,11 @@ class Session : public RefCounted {
   bool has_gradients() const noexcept { return has_gradients_; }
   double loss() const noexcept;
 
+  std::int64_t max_batch() const noexcept { return max_batch_; }
+  bool uses_input(NodeIndex node) const noexcept { return knows(node) && slots_[node].kind == Slot::Kind::kInput; }
+  // Whether the loss depends on the parameter, which is not frozen.
+  bool trains(const Parameter& parameter) const noexcept;
+
   // Calls `body` inside the gate. The owner's way in is short; everybody else's is not worth a place in the caller.
   template <class Body>
   Status inside(Gate::Access access, Body body) const noexcept {
@@ -111,7 +116,14 @@ class Session : public RefCounted {
       return done();
     });
   }
-  // Inside:
+  // A session of the library's own, which never enters: its host is inside of another one of the same graph. Fills an input
+  // without a batch with 0, to be changed in place; has the other inputs where `host` has them; computes; a result.
+  double* fill_input(NodeIndex node) noexcept;
+  Status adopt_inputs(Session& host, const char* function) noexcept;
+  Status run_alone() noexcept { return compute(); }
+  std::span<const double> output(std::size_t index) const noexcept;
+  // Inside. Makes a forward and a backward pass of its own.
+  Status evaluate(double& loss) noexcept;
   template <class... Pieces>
   [[gnu::cold]] Status refuse(Status status, const char* function, const Pieces&... pieces) noexcept {
     const Piece list[] = {Piece(pieces)...};
@@ -124,6 +136,11 @@ class Session : public RefCounted {
   }
   Status clip_norm_inside(const char* function, double most, double& norm) noexcept;
   void clip_value_inside(double limit) noexcept;
+  // The refusals answer kOk if the host wants to go on.
+  [[gnu::cold]] Status refuse_loss(const char* function) noexcept;
+  [[gnu::cold]] Status refuse_gradients(const char* function) noexcept;
+  // The parameters have been changed by a step.
+  void commit() noexcept { graph_->parameters().stepped(); }
 
   // By make() alone; the plan was compiled for `graph`, which had `known_nodes` nodes of its own.
   Session(Graph& graph, std::size_t known_nodes, Plan plan, std::int64_t max_batch, const SessionOptions& options);
@@ -182,10 +199,7 @@ class Session : public RefCounted {
   Status refuse_backward() noexcept;
   Status refuse_rate(double rate) noexcept;
   [[gnu::cold]] Status refuse_step(const char* function) noexcept;
-  [[gnu::cold]] Status refuse_gradients(const char* function) noexcept;
   void change_gradients(LaneId lane, double first, double second) noexcept;
-  void commit() noexcept { graph_->parameters().stepped(); }
-  Status refuse_loss() noexcept;
   bool loss_is_finite() const noexcept;
   bool gradients_are_finite() const noexcept;
 
