@@ -895,6 +895,154 @@ NADIR_API nadir_node nadir_dropout(nadir_graph *graph, nadir_node x, double prob
 NADIR_API nadir_node nadir_linear_add(nadir_graph *graph, const char *name, nadir_node x, int64_t out_features,
                                       const char *options);
 
+/**
+ * Adds a layer normalisation (Ba, Kiros and Hinton 2016), as PyTorch's LayerNorm: y = (x - mean) / sqrt(var + eps) * weight + bias,
+ * with the mean and the biased variance over the last `normalized_dims` dimensions of x.
+ *
+ * Shapes: x of that rank or more, y as x; `name`.weight and `name`.bias are shaped as those dimensions (PyTorch's normalized_shape), of
+ * x's dtype, and start as 1 and 0. The batch is never among them. A NULL name is derived.
+ *
+ * Options: `eps` (1e-5), `elementwise_affine` (1; 0: without weight and bias), `bias` (1). Gradients: to x, weight and bias.
+ * Errors: NADIR_E_ARGUMENT for a bad name, option or `eps` below 0; NADIR_E_SHAPE for `normalized_dims` outside 1 to the rank, or a
+ * dimension that is the batch or 0; NADIR_E_DTYPE; NADIR_E_STATE once the graph has a session.
+ */
+NADIR_API nadir_node nadir_layer_norm_add(nadir_graph *graph, const char *name, nadir_node x, int32_t normalized_dims,
+                                          const char *options);
+
+/**
+ * Adds a normalisation by the root of the mean square (Zhang and Sennrich 2019), as PyTorch's RMSNorm: y = x / sqrt(mean(x²) + eps) *
+ * weight, with the mean over the last `normalized_dims` dimensions. Shapes, the start of `name`.weight and errors: as for
+ * `nadir_layer_norm_add`.
+ *
+ * Options: `eps` (the dtype's epsilon: 2^-23 for f32, 2^-52 for f64), `elementwise_affine` (1). Gradients: to x and weight.
+ */
+NADIR_API nadir_node nadir_rms_norm_add(nadir_graph *graph, const char *name, nadir_node x, int32_t normalized_dims,
+                                        const char *options);
+
+/**
+ * Adds a group normalisation (Wu and He 2018), as PyTorch's GroupNorm: (x - mean) / sqrt(var + eps) * weight + bias, with the mean and
+ * the biased variance, for each element of dimension 0, over a group of channels and all that follows them.
+ *
+ * Shapes: x [n, channels, ...], y as x; `name`.weight and `name`.bias [channels], of x's dtype, which start as 1 and 0. Only n may be
+ * the batch. `num_groups` divides the channels. A NULL name is derived.
+ *
+ * Options: `eps` (1e-5), `affine` (1; 0: without weight and bias). Gradients: to x, weight and bias.
+ * Errors: NADIR_E_ARGUMENT for a bad name, option, `eps` or `num_groups` below 1; NADIR_E_SHAPE for a rank below 2, a batch or 0 behind
+ * n, or channels that `num_groups` does not divide; NADIR_E_DTYPE; NADIR_E_STATE once the graph has a session.
+ */
+NADIR_API nadir_node nadir_group_norm_add(nadir_graph *graph, const char *name, nadir_node x, int64_t num_groups,
+                                          const char *options);
+
+/**
+ * Adds an instance normalisation (Ulyanov, Vedaldi and Lempitsky 2016), as PyTorch's InstanceNorm without running statistics: a group
+ * normalisation with a group for each channel. x [n, channels, ...] has a rank of 3 or more.
+ *
+ * Options: `eps` (1e-5), `affine` (0, as in PyTorch). Otherwise as `nadir_group_norm_add`.
+ */
+NADIR_API nadir_node nadir_instance_norm_add(nadir_graph *graph, const char *name, nadir_node x, const char *options);
+
+/**
+ * Adds a table of learned vectors, as PyTorch's Embedding: y[i…] = weight[index[i…]]. An index of i32 or i64 has any shape; one that
+ * is outside 0 to num_embeddings - 1 makes nadir_forward answer NADIR_E_ARGUMENT.
+ *
+ * Shapes: y [index's shape…, embedding_dim]; `name`.weight [num_embeddings, embedding_dim], normal with mean 0 and deviation 1 at
+ * first. A NULL name is derived. For a table that is there already see `nadir_index_select`.
+ *
+ * Options: `padding_idx` (none): a row, from the end if negative, that is 0 at first and gets no gradient; `dtype` = f32 (default) or
+ * f64. Gradient: dweight = the sum of gy over the places where a row went.
+ * Errors: NADIR_E_ARGUMENT for a bad name, option, a size below 1 or a `padding_idx` outside the table; NADIR_E_DTYPE for an index of
+ * another dtype; NADIR_E_STATE once the graph has a session.
+ */
+NADIR_API nadir_node nadir_embedding_add(nadir_graph *graph, const char *name, nadir_node index, int64_t num_embeddings,
+                                         int64_t embedding_dim, const char *options);
+
+/**
+ * Adds a simple recurrent layer (Elman 1990), as PyTorch's RNN: h = tanh(x[t] · weight_ihᵀ + bias_ih + h · weight_hhᵀ + bias_hh) for each
+ * step t, and y[t] = h. Returns y; sets `*h_n`, which may be NULL, to the state after the last step. The length is a constant: each of
+ * its steps is in the graph.
+ *
+ * With `num_layers` the y of a layer is the x of the next. With `bidirectional`, each has a second direction, from the last step to
+ * the first, whose y is behind the first's.
+ *
+ * Shapes, d being 1 or 2 directions: x [length, n, in], or [n, length, in] with `batch_first`, or [length, in] without n, which may be
+ * the batch; y as x but for the last dimension, d * hidden_size; `h0` (NADIR_NONE: zeros) and h_n [num_layers * d, n, hidden_size], whatever
+ * batch_first is, or without n as x; `mask` (NADIR_NONE: all true), u8, [length, n], or [n, length] with `batch_first`, or [length].
+ * Where the mask is false the state stays as it is and y is 0. So a batch of sequences of unequal lengths, filled up at their ends and
+ * masked there, gives what PyTorch's packed sequences give, in both directions.
+ *
+ * Parameters, of x's dtype, for a layer k from 0 on: `name`.weight_ih_lk [hidden_size, in, or d * hidden_size], `name`.weight_hh_lk
+ * [hidden_size, hidden_size], `name`.bias_ih_lk and `name`.bias_hh_lk [hidden_size], and the same with _reverse; all uniform in
+ * (-1/sqrt(hidden_size), 1/sqrt(hidden_size)) at first. A NULL name is derived.
+ *
+ * Options: `num_layers` (1), `nonlinearity` = tanh (default) or relu, `bias` (1), `batch_first` (0), `dropout` (0): the probability of a
+ * dropout between layers; `bidirectional` (0). Gradients: to x, h0 and the parameters, through all steps.
+ * Errors: NADIR_E_ARGUMENT for a bad name, option, `hidden_size` below 1 or `dropout` outside 0 to 1; NADIR_E_SHAPE for another rank, a
+ * length or an `in` that is the batch or 0, or another shape of h0 or mask; NADIR_E_DTYPE; NADIR_E_STATE once the graph has a session.
+ */
+NADIR_API nadir_node nadir_rnn_add(nadir_graph *graph, const char *name, nadir_node x, nadir_node h0, nadir_node mask,
+                                   int64_t hidden_size, const char *options, nadir_node *h_n);
+
+/**
+ * Adds a layer of gated recurrent units (Cho et al. 2014), as PyTorch's GRU. With i = x[t] · weight_ihᵀ + bias_ih and s = h · weight_hhᵀ +
+ * bias_hh, each cut into three parts: r = sigmoid(i_r + s_r), z = sigmoid(i_z + s_z), n = tanh(i_n + r * s_n), h = (1 - z) * n + z * h.
+ *
+ * As `nadir_rnn_add`, but without `nonlinearity`; the first dimension of the parameters is 3 * hidden_size, with r, z, n in this order.
+ */
+NADIR_API nadir_node nadir_gru_add(nadir_graph *graph, const char *name, nadir_node x, nadir_node h0, nadir_node mask,
+                                   int64_t hidden_size, const char *options, nadir_node *h_n);
+
+/**
+ * Adds a layer with long short-term memory (Hochreiter and Schmidhuber 1997; Gers et al. 2000), as PyTorch's LSTM. With x[t] · weight_ihᵀ +
+ * bias_ih + h · weight_hhᵀ + bias_hh cut into four parts i, f, g, o: c = sigmoid(f) * c + sigmoid(i) * tanh(g), h = sigmoid(o) * tanh(c).
+ *
+ * As `nadir_rnn_add`, but without `nonlinearity`; the first dimension of the parameters is 4 * hidden_size, with i, f, g, o in this order;
+ * `c0` and `*c_n` are of c what `h0` and `*h_n` are of h.
+ */
+NADIR_API nadir_node nadir_lstm_add(nadir_graph *graph, const char *name, nadir_node x, nadir_node h0, nadir_node c0,
+                                    nadir_node mask, int64_t hidden_size, const char *options, nadir_node *h_n,
+                                    nadir_node *c_n);
+
+/**
+ * Attention (Vaswani et al. 2017): y = softmax(query · keyᵀ * scale) · value, as PyTorch's function of this name.
+ *
+ * Shapes: query [..., l, e], key [..., s, e], value [..., s, v], y [..., l, v], where the leading dimensions broadcast. `attn_mask`
+ * (NADIR_NONE: none) broadcasts to [..., l, s]: a u8 is true where a key counts for a query; of x's dtype it is added to the scores.
+ * Where a u8 leaves a query without any key, its weights and its y are 0, as in PyTorch from 2.5 on.
+ *
+ * Options: `scale` (1/sqrt(e)), `is_causal` (0; 1: only keys up to the query's own number count, besides the mask), `dropout_p` (0): of
+ * the weights, in training only. Gradients: to query, key, value and a mask that is added.
+ * Errors: NADIR_E_ARGUMENT for a bad option or `dropout_p` outside 0 to 1; NADIR_E_SHAPE for shapes that do not fit, an e that is the
+ * batch or 0, or is_causal over the batch; NADIR_E_DTYPE for operands that are not of one float dtype, or another mask.
+ */
+NADIR_API nadir_node nadir_scaled_dot_product_attention(nadir_graph *graph, nadir_node query, nadir_node key,
+                                                        nadir_node value, nadir_node attn_mask, const char *options);
+
+/**
+ * Adds attention by several heads (Vaswani et al. 2017), as PyTorch's MultiheadAttention: query, key and value are each mapped
+ * linearly, cut into `num_heads` parts, attended part by part with a scale of 1/sqrt(e / num_heads), joined and mapped by out_proj.
+ * Returns y; sets `*attn_weights`, which may be NULL, to the weights, whose mean over the heads they are.
+ *
+ * Shapes: query [l, n, e], key [s, n, kdim], value [s, n, vdim], or [n, l, e] … with `batch_first`, or [l, e] … without n, which may be
+ * the batch; y as query; weights [n, l, s]. Masks (NADIR_NONE: none) are true where a key does NOT count, as in PyTorch and opposite
+ * to `nadir_scaled_dot_product_attention`: `key_padding_mask`, u8, [n, s]; `attn_mask`, u8 or of x's dtype, which is added to the scores,
+ * [l, s] or [n * num_heads, l, s]. Where they leave a query without any key, its weights are 0, where PyTorch's are NaN.
+ *
+ * Parameters, of query's dtype: `name`.in_proj_weight [3 * e, e], for query, key and value in this order, or, unless e = kdim = vdim,
+ * `name`.q_proj_weight [e, e], `name`.k_proj_weight [e, kdim] and `name`.v_proj_weight [e, vdim], by Glorot and Bengio 2010 ("Xavier
+ * uniform") at first; `name`.out_proj.weight [e, e] as in `nadir_linear_add`; `name`.in_proj_bias [3 * e] and `name`.out_proj.bias [e], 0
+ * at first. A NULL name is derived.
+ *
+ * Options: `bias` (1), `batch_first` (0), `dropout` (0): of the weights, in training only; `is_causal` (0; 1: only keys up to the query's own
+ * number count, besides the masks), `average_attn_weights` (1; 0: weights [n, num_heads, l, s]). Gradients: to query, key, value, an
+ * attn_mask that is added, and the parameters.
+ * Errors: NADIR_E_ARGUMENT for a bad name, option, `num_heads` below 1 or `dropout` outside 0 to 1; NADIR_E_SHAPE for shapes that do not
+ * fit, or an e that `num_heads` does not divide; NADIR_E_DTYPE; NADIR_E_STATE once the graph has a session.
+ */
+NADIR_API nadir_node nadir_multi_head_attention_add(nadir_graph *graph, const char *name, nadir_node query,
+                                                    nadir_node key, nadir_node value, nadir_node key_padding_mask,
+                                                    nadir_node attn_mask, int64_t num_heads, const char *options,
+                                                    nadir_node *attn_weights);
+
 /* ------------------------------------------------------------------------------------------------------ losses */
 
 /**
