@@ -43,6 +43,13 @@ nadir_node nadir_group_norm_add(nadir_graph* graph, const char* name, nadir_node
   });
 }
 
+nadir_node nadir_batch_norm_add(nadir_graph* graph, const char* name, nadir_node x, const char* options) {
+  return build_node(graph, "batch_norm_add", name, [&](Graph& g) {
+    Options parsed(options);
+    return batch_norm(name, to_expr(g, x, "x"), parsed);
+  });
+}
+
 nadir_node nadir_instance_norm_add(nadir_graph* graph, const char* name, nadir_node x, const char* options) {
   return build_node(graph, "instance_norm_add", name, [&](Graph& g) {
     Options parsed(options);

@@ -7,6 +7,42 @@
 using namespace nadir;
 using namespace nadir::capi;
 
+namespace {
+
+// The entry of a node in a list of the graph's, or null.
+const Parameter* find_in(const Graph& graph, const Parameters& list, nadir_node node) noexcept {
+  const NodeIndex index = find_node(graph, node);
+  return index == kNoNode ? nullptr : list.find(index);
+}
+
+nadir_status get_values(const Graph& graph, const Parameters& list, nadir_node node, void* data, size_t bytes) {
+  const Parameter* entry = find_in(graph, list, node);
+  if (!entry || bytes != entry->bytes() || (!data && bytes > 0)) return NADIR_E_ARGUMENT;
+  const GraphEntry inside(graph.gate(), Gate::Access::kRead);
+  if (!inside) return NADIR_E_BUSY;
+  if (bytes > 0) std::memcpy(data, list.values(*entry), bytes);
+  return NADIR_OK;
+}
+
+nadir_status set_values(Graph& graph, Parameters& list, const char* function, const char* role, const char* kind,
+                        nadir_node handle, const void* data, size_t bytes) {
+  const GraphEntry inside(graph.gate(), Gate::Access::kWrite);
+  if (!inside) return NADIR_E_BUSY;
+  return call(graph, function, [&] {
+    const Node& node = to_expr(graph, handle, role).node();
+    const Parameter* entry = find_in(graph, list, handle);
+    if (!entry) fail(Status::kArgument, "\"", node.name(), "\" is no ", kind);
+    if (bytes != entry->bytes() || (!data && bytes > 0)) {
+      fail(Status::kArgument, "\"", node.name(), "\" ", name_of(node.dtype), ' ', node.shape, ": ", bytes, " bytes at ",
+           data ? "data" : "NULL", " given; wants ", entry->bytes());
+    }
+    if (bytes > 0) std::memcpy(list.values(*entry), data, bytes);
+    graph.parameters().changed();
+  });
+}
+
+}  // namespace
+
 int32_t nadir_param_count(const nadir_graph* graph) {
   return graph ? static_cast<int32_t>(unwrap(graph)->parameters().size()) : 0;
 }
@@ -19,31 +55,33 @@ nadir_node nadir_param_at(const nadir_graph* handle, int32_t index) {
 
 nadir_status nadir_param_get(const nadir_graph* handle, nadir_node param, void* data, size_t bytes) {
   if (!handle) return NADIR_E_ARGUMENT;
-  const Graph& graph = *unwrap(handle);
-  const Parameter* parameter = find_parameter(graph, param);
-  if (!parameter || bytes != parameter->bytes() || (!data && bytes > 0)) return NADIR_E_ARGUMENT;
-  const GraphEntry entry(graph.gate(), Gate::Access::kRead);
-  if (!entry) return NADIR_E_BUSY;
-  if (bytes > 0) std::memcpy(data, graph.parameters().values(*parameter), bytes);
-  return NADIR_OK;
+  return get_values(*unwrap(handle), unwrap(handle)->parameters(), param, data, bytes);
 }
 
 nadir_status nadir_param_set(nadir_graph* handle, nadir_node param, const void* data, size_t bytes) {
   if (!handle) return NADIR_E_ARGUMENT;
-  Graph& graph = *unwrap(handle);
-  const GraphEntry entry(graph.gate(), Gate::Access::kWrite);
-  if (!entry) return NADIR_E_BUSY;
-  return call(graph, "param_set", [&] {
-    const Node& node = to_expr(graph, param, "param").node();
-    const Parameter* parameter = find_parameter(graph, param);
-    if (!parameter) fail(Status::kArgument, "\"", node.name(), "\" is no parameter");
-    if (bytes != parameter->bytes() || (!data && bytes > 0)) {
-      fail(Status::kArgument, "\"", node.name(), "\" ", name_of(node.dtype), ' ', node.shape, ": ", bytes, " bytes at ",
-           data ? "data" : "NULL", " given; wants ", parameter->bytes());
-    }
-    if (bytes > 0) std::memcpy(graph.parameters().values(*parameter), data, bytes);
-    graph.parameters().changed();
-  });
+  return set_values(*unwrap(handle), unwrap(handle)->parameters(), "param_set", "param", "parameter", param, data,
+                    bytes);
+}
+
+int32_t nadir_state_count(const nadir_graph* graph) {
+  return graph ? static_cast<int32_t>(unwrap(graph)->states().size()) : 0;
+}
+
+nadir_node nadir_state_at(const nadir_graph* handle, int32_t index) {
+  if (!handle || index < 0 || index >= nadir_state_count(handle)) return NADIR_NONE;
+  const Graph& graph = *unwrap(handle);
+  return wrap(graph, graph.states()[static_cast<size_t>(index)].node);
+}
+
+nadir_status nadir_state_get(const nadir_graph* handle, nadir_node state, void* data, size_t bytes) {
+  if (!handle) return NADIR_E_ARGUMENT;
+  return get_values(*unwrap(handle), unwrap(handle)->states(), state, data, bytes);
+}
+
+nadir_status nadir_state_set(nadir_graph* handle, nadir_node state, const void* data, size_t bytes) {
+  if (!handle) return NADIR_E_ARGUMENT;
+  return set_values(*unwrap(handle), unwrap(handle)->states(), "state_set", "state", "state", state, data, bytes);
 }
 
 nadir_status nadir_param_set_trainable(nadir_graph* handle, const char* pattern, int32_t trainable) {

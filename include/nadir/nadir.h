@@ -896,6 +896,23 @@ NADIR_API nadir_node nadir_linear_add(nadir_graph *graph, const char *name, nadi
                                       const char *options);
 
 /**
+ * Adds a batch normalisation (Ioffe and Szegedy 2015), as PyTorch's BatchNorm1d, 2d and 3d: y = (x - mean) / sqrt(var + eps) * weight +
+ * bias for each channel. In training mean and biased variance are those of the batch, over all dimensions but the channels; in
+ * evaluation they are running statistics.
+ *
+ * Shapes: x [batch, channels, ...], y as x; `name`.weight and `name`.bias [channels], 1 and 0 at first; the states (see
+ * `nadir_state_get`) `name`.running_mean and `name`.running_var [channels], 0 and 1 at first, which a step moves to
+ * (1 - momentum) * running + momentum * that of the last forward pass, the unbiased variance. (PyTorch moves them in each forward pass.)
+ * A single value a channel has the variance 0. A NULL name is derived.
+ *
+ * Options: `eps` (1e-5), `momentum` (0.1; 0 to 1), `affine` (1; 0: without weight and bias), `track_running_stats` (1; 0: the batch's
+ * statistics in evaluation too). Gradients: to x, weight and bias; running statistics are constants.
+ * Errors: NADIR_E_ARGUMENT for a bad name or option; NADIR_E_SHAPE for a rank below 2, or a dimension but the first that is a batch or 0;
+ * NADIR_E_DTYPE; NADIR_E_STATE once the graph has a session.
+ */
+NADIR_API nadir_node nadir_batch_norm_add(nadir_graph *graph, const char *name, nadir_node x, const char *options);
+
+/**
  * Adds a layer normalisation (Ba, Kiros and Hinton 2016), as PyTorch's LayerNorm: y = (x - mean) / sqrt(var + eps) * weight + bias,
  * with the mean and the biased variance over the last `normalized_dims` dimensions of x.
  *
@@ -934,10 +951,11 @@ NADIR_API nadir_node nadir_group_norm_add(nadir_graph *graph, const char *name, 
                                           const char *options);
 
 /**
- * Adds an instance normalisation (Ulyanov, Vedaldi and Lempitsky 2016), as PyTorch's InstanceNorm without running statistics: a group
- * normalisation with a group for each channel. x [n, channels, ...] has a rank of 3 or more.
+ * Adds an instance normalisation (Ulyanov, Vedaldi and Lempitsky 2016), as PyTorch's InstanceNorm: a group normalisation with a group
+ * for each channel. x [n, channels, ...] has a rank of 3 or more.
  *
- * Options: `eps` (1e-5), `affine` (0, as in PyTorch). Otherwise as `nadir_group_norm_add`.
+ * Options: `eps` (1e-5), `affine` (0, as in PyTorch), `track_running_stats` (0) and `momentum` (0.1) as for `nadir_batch_norm_add`, of
+ * statistics averaged over n. Otherwise as `nadir_group_norm_add`.
  */
 NADIR_API nadir_node nadir_instance_norm_add(nadir_graph *graph, const char *name, nadir_node x, const char *options);
 
@@ -1113,6 +1131,23 @@ NADIR_API nadir_status nadir_params_flat_get(const nadir_graph *graph, nadir_dty
 
 /** Sets the values of all parameters of `dtype` from one vector. Threads and errors: as for `nadir_param_set`. */
 NADIR_API nadir_status nadir_params_flat_set(nadir_graph *graph, nadir_dtype dtype, const void *data, size_t bytes);
+
+/*
+ * The state of a graph: named values that are saved with the parameters but not optimised, such as running statistics. A step changes
+ * them together with the parameters, or not at all.
+ */
+
+/** The number of states; 0 for NULL. */
+NADIR_API int32_t nadir_state_count(const nadir_graph *graph);
+
+/** The state number `index` in the order of declaration; NADIR_NONE outside 0 to count - 1. */
+NADIR_API nadir_node nadir_state_at(const nadir_graph *graph, int32_t index);
+
+/** Copies a state's values. Threads and errors: as for `nadir_param_get`. */
+NADIR_API nadir_status nadir_state_get(const nadir_graph *graph, nadir_node state, void *data, size_t bytes);
+
+/** Sets a state's values. A backward pass then wants a new forward pass. Threads and errors: as for `nadir_param_set`. */
+NADIR_API nadir_status nadir_state_set(nadir_graph *graph, nadir_node state, const void *data, size_t bytes);
 
 /* -------------------------------------------------------------------------------------------------- sessions */
 

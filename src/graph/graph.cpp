@@ -21,7 +21,9 @@ Graph::Graph(Ref<Host> host)
       nodes_(*host_),
       pool_(*host_),
       names_(host_.get()),
-      parameters_(*host_) {}
+      parameters_(*host_),
+      states_(*host_),
+      state_updates_(host_.get()) {}
 
 void destroy(Graph* graph) noexcept {
   const Ref<Host> host = graph->host_;
@@ -106,10 +108,12 @@ void Graph::forget_nodes(std::size_t nodes) noexcept {
   nodes_.truncate(nodes);
 }
 
-void Graph::rewind(std::size_t nodes, std::size_t parameters, Pool::Mark pool) noexcept {
-  forget_nodes(nodes);
-  parameters_.truncate(parameters);
-  pool_.rewind(pool);
+void Graph::rewind(const Sizes& sizes) noexcept {
+  forget_nodes(sizes.nodes);
+  parameters_.truncate(sizes.parameters);
+  states_.truncate(sizes.states);
+  state_updates_.resize(sizes.state_updates);
+  pool_.rewind(sizes.pool);
 }
 
 }  // namespace nadir

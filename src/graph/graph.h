@@ -13,6 +13,7 @@
 #include <span>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "base/error.h"
 #include "base/gate.h"
@@ -57,6 +58,16 @@ class Graph : public RefCounted {
   Pool& pool() noexcept { return pool_; }
   Parameters& parameters() noexcept { return parameters_; }
   const Parameters& parameters() const noexcept { return parameters_; }
+  // Named values that are saved but not optimised, such as running statistics.
+  Parameters& states() noexcept { return states_; }
+  const Parameters& states() const noexcept { return states_; }
+  // What a state becomes when a step is committed.
+  struct StateUpdate {
+    NodeIndex state;
+    NodeIndex value;
+  };
+  std::span<const StateUpdate> state_updates() const noexcept { return state_updates_; }
+  void add_state_update(NodeIndex state, NodeIndex value) { state_updates_.push_back({state, value}); }
   Gate& gate() const noexcept { return gate_; }
 
   // While gradients are built, whether a node was made for them: nobody else knows it, so it may be folded away. What the
@@ -85,29 +96,38 @@ class Graph : public RefCounted {
   LastError& call_error() noexcept { return call_error_; }
   const LastError& call_error() const noexcept { return call_error_; }
 
+  // How much was added so far.
+  struct Sizes {
+    std::size_t nodes;
+    std::size_t parameters;
+    std::size_t states;
+    std::size_t state_updates;
+    Pool::Mark pool;
+  };
+  Sizes sizes() const noexcept {
+    return {nodes_.size(), parameters_.size(), states_.size(), state_updates_.size(), pool_.mark()};
+  }
+
   // Takes back, at the end of its scope, whatever was added since, unless it was kept.
   class Transaction {
    public:
-    explicit Transaction(Graph& graph) noexcept
-        : graph_(graph), nodes_(graph.size()), parameters_(graph.parameters_.size()), pool_(graph.pool_.mark()) {}
+    explicit Transaction(Graph& graph) noexcept : graph_(graph), size_(graph.sizes()) {}
     Transaction(const Transaction&) = delete;
     Transaction& operator=(const Transaction&) = delete;
     ~Transaction() {
-      if (!kept_) graph_.rewind(nodes_, parameters_, pool_);
+      if (!kept_) graph_.rewind(size_);
     }
     void keep() noexcept { kept_ = true; }
 
    private:
     Graph& graph_;
-    std::size_t nodes_;
-    std::size_t parameters_;
-    Pool::Mark pool_;
+    Sizes size_;
     bool kept_ = false;
   };
 
  private:
   void forget_nodes(std::size_t nodes) noexcept;
-  void rewind(std::size_t nodes, std::size_t parameters, Pool::Mark pool) noexcept;
+  void rewind(const Sizes& sizes) noexcept;
 
   Ref<Host> host_;
   std::uint32_t tag_;
@@ -119,6 +139,8 @@ class Graph : public RefCounted {
   Pool pool_;
   std::pmr::unordered_map<std::string_view, NodeIndex> names_;
   Parameters parameters_;
+  Parameters states_;
+  std::pmr::vector<StateUpdate> state_updates_;
   mutable Gate gate_;
   LastError build_error_;
   LastError call_error_;

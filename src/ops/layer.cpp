@@ -27,6 +27,10 @@ Expr Layer::param(const char* part, DType dtype, const Shape& shape, const Initi
   return nadir::param(graph_, path(part).c_str(), dtype, shape, initializer);
 }
 
+Expr Layer::state(const char* part, DType dtype, const Shape& shape, const Initializer& initializer) const {
+  return nadir::state(graph_, path(part).c_str(), dtype, shape, initializer);
+}
+
 Expr Layer::finish(Expr y) const {
   if (name_) graph_.set_name(y.index(), name_);
   return y;

@@ -15,6 +15,8 @@ class Layer {
 
   // Adds the parameter `part` of the layer: "weight", "bias_ih_l0".
   Expr param(const char* part, DType dtype, const Shape& shape, const Initializer& initializer) const;
+  // The same of a state: "running_mean".
+  Expr state(const char* part, DType dtype, const Shape& shape, const Initializer& initializer) const;
   // Gives the layer's result its name, if it was given one; returns it.
   Expr finish(Expr y) const;
 

@@ -94,15 +94,31 @@ Initializer Initializer::parse(Options& options) {
   return {Kind::kConstant, constant, constant};
 }
 
-Expr param(Graph& graph, const char* name, DType dtype, const Shape& shape, const Initializer& initializer) {
+namespace {
+
+Expr stored(Parameters& parameters, OpId id, Graph& graph, const char* name, DType dtype, const Shape& shape,
+            const Initializer& initializer) {
   check_unsealed(graph);
   check_storage(name, dtype, shape, false);
   if (!is_float(dtype)) fail(Status::kDType, "a parameter is ", name_of(dtype), "; wants f32 or f64");
-  const Expr node = leaf(graph, OpId::param, name, dtype, shape);
-  const Parameter& parameter = graph.parameters().add(node.index(), dtype, shape.count().factor);
-  fill(graph.parameters().values(parameter), dtype, parameter.count, initializer,
-       random_key(graph.seed(), node.node().name()));
+  const Expr node = leaf(graph, id, name, dtype, shape);
+  const Parameter& parameter = parameters.add(node.index(), dtype, shape.count().factor);
+  fill(parameters.values(parameter), dtype, parameter.count, initializer, random_key(graph.seed(), node.node().name()));
   return node;
+}
+
+}  // namespace
+
+Expr state(Graph& graph, const char* name, DType dtype, const Shape& shape, const Initializer& initializer) {
+  return stored(graph.states(), OpId::state, graph, name, dtype, shape, initializer);
+}
+
+void update_state(Expr state, Expr value) { state.graph().add_state_update(state.index(), value.index()); }
+
+Expr training(Graph& graph) { return leaf(graph, OpId::training, nullptr, DType::kU8, Shape()); }
+
+Expr param(Graph& graph, const char* name, DType dtype, const Shape& shape, const Initializer& initializer) {
+  return stored(graph.parameters(), OpId::param, graph, name, dtype, shape, initializer);
 }
 
 Expr extent(Graph& graph, DType dtype, Extent count) {

@@ -24,6 +24,12 @@ struct Initializer {
 };
 Expr param(Graph& graph, const char* name, DType dtype, const Shape& shape, const Initializer& initializer);
 
+// Values that are saved but not optimised, and a value of the same dtype and shape that a step puts into one.
+Expr state(Graph& graph, const char* name, DType dtype, const Shape& shape, const Initializer& initializer);
+void update_state(Expr state, Expr value);
+// A mask, one element: whether the session trains.
+Expr training(Graph& graph);
+
 // The number `count` of elements at the actual batch, as a scalar.
 Expr extent(Graph& graph, DType dtype, Extent count);
 

@@ -26,6 +26,9 @@ Expr by_deviation(Expr x, AxisSet axes, double eps) {
   return mul(x, rsqrt(add_scalar(mean(square(x), axes, true), eps)));
 }
 
+// (x - mean) / sqrt(var + eps) over the axes, with the biased variance.
+Expr normalize(Expr x, AxisSet axes, double eps) { return by_deviation(sub(x, mean(x, axes, true)), axes, eps); }
+
 // The last `dims` dimensions. Throws unless they are constant.
 Shape normalized_shape(Expr x, int dims) {
   const int rank = x.shape().rank();
@@ -64,6 +67,67 @@ std::int64_t channels_of(Expr x, int least_rank) {
   return x.shape()[1].factor();
 }
 
+Shape by_channel(Expr x) {
+  Shape shape = constant_shape({x.shape()[1].factor()});
+  while (shape.rank() < x.shape().rank() - 1) shape.append(Dim::constant(1));
+  return shape;
+}
+
+Expr with_affine(const Layer& layer, Expr x, Expr y) {
+  const Shape channels = constant_shape({x.shape()[1].factor()});
+  y = mul(y, reshape(layer.param("weight", x.dtype(), channels, kOnes), by_channel(x)));
+  return add(y, reshape(layer.param("bias", x.dtype(), channels, kZeros), by_channel(x)));
+}
+
+struct Tracking {
+  double momentum;
+  bool is_on;
+
+  static Tracking parse(Options& options, bool otherwise) {
+    const Tracking tracking{options.number("momentum", 0.1), options.flag("track_running_stats", otherwise)};
+    if (!(tracking.momentum >= 0 && tracking.momentum <= 1)) {
+      fail(Status::kArgument, "momentum is ", tracking.momentum, "; wants 0 to 1");
+    }
+    return tracking;
+  }
+};
+
+// In training as normalize(), and a step moves running statistics towards those of the batch, averaged over what is not
+// reduced and no channel; in evaluation by the running statistics.
+Expr normalize_by_running(const Layer& layer, Expr x, AxisSet axes, double eps, double momentum) {
+  const Shape channels = constant_shape({x.shape()[1].factor()});
+  const Expr running_mean = layer.state("running_mean", x.dtype(), channels, kZeros);
+  const Expr running_var = layer.state("running_var", x.dtype(), channels, kOnes);
+  const Expr trains = training(x.graph());
+  const Expr batch_mean = mean(x, axes, true);
+  const Expr centred = sub(x, where(trains, batch_mean, reshape(running_mean, by_channel(x))));
+  // Of the batch only in training, and used only there.
+  const Expr batch_var = mean(square(centred), axes, true);
+  const Expr used_var = where(trains, batch_var, reshape(running_var, by_channel(x)));
+  const Expr y = mul(centred, rsqrt(add_scalar(used_var, eps)));
+
+  Extent count{1, 0};
+  AxisSet others;
+  for (int axis = 0; axis < x.shape().rank(); ++axis) {
+    const Extent extent = x.shape()[axis].extent();
+    if (axes.contains(axis)) {
+      count = {count.factor * extent.factor, count.power + extent.power};
+    } else if (axis != 1) {
+      others.insert(axis);
+    }
+  }
+  // A single value has no unbiased variance; its own, 0, is taken.
+  const Expr n = extent(x.graph(), x.dtype(), count);
+  const Expr unbiased = mul(batch_var, div(n, maximum(add_scalar(n, -1), scalar(x.graph(), x.dtype(), 1))));
+  const auto move = [&](Expr running, Expr batch) {
+    if (!others.is_empty()) batch = mean(batch, others, true);
+    update_state(running, add(scale(running, 1 - momentum), scale(reshape(batch, channels), momentum)));
+  };
+  move(running_mean, batch_mean);
+  move(running_var, unbiased);
+  return y;
+}
+
 Expr over_groups(const char* name, const char* kind, Expr x, std::int64_t groups, double eps, bool is_affine) {
   const Shape shape = x.shape();
   Shape grouped;
@@ -75,19 +139,25 @@ Expr over_groups(const char* name, const char* kind, Expr x, std::int64_t groups
 
   const Layer layer(x.graph(), name, kind);
   Expr y = reshape(normalize(reshape(x, grouped), axes, eps), shape);
-  if (is_affine) {
-    const Shape channels = constant_shape({shape[1].factor()});
-    Shape by_channel = channels;
-    while (by_channel.rank() < shape.rank() - 1) by_channel.append(Dim::constant(1));
-    y = mul(y, reshape(layer.param("weight", x.dtype(), channels, kOnes), by_channel));
-    y = add(y, reshape(layer.param("bias", x.dtype(), channels, kZeros), by_channel));
-  }
+  if (is_affine) y = with_affine(layer, x, y);
   return layer.finish(y);
 }
 
 }  // namespace
 
-Expr normalize(Expr x, AxisSet axes, double eps) { return by_deviation(sub(x, mean(x, axes, true)), axes, eps); }
+Expr batch_norm(const char* name, Expr x, Options& options) {
+  const double eps = parse_eps(options, 1e-5);
+  const Tracking tracking = Tracking::parse(options, true);
+  const bool is_affine = options.flag("affine", true);
+  options.finish();
+  channels_of(x, 2);
+  AxisSet axes = AxisSet::all(x.shape().rank());
+  axes.erase(1);
+  const Layer layer(x.graph(), name, "batch_norm");
+  Expr y = tracking.is_on ? normalize_by_running(layer, x, axes, eps, tracking.momentum) : normalize(x, axes, eps);
+  if (is_affine) y = with_affine(layer, x, y);
+  return layer.finish(y);
+}
 
 Expr layer_norm(const char* name, Expr x, int dims, Options& options) {
   const double eps = parse_eps(options, 1e-5);
@@ -115,10 +185,16 @@ Expr group_norm(const char* name, Expr x, std::int64_t groups, Options& options)
 
 Expr instance_norm(const char* name, Expr x, Options& options) {
   const double eps = parse_eps(options, 1e-5);
+  const Tracking tracking = Tracking::parse(options, false);
   const bool is_affine = options.flag("affine", false);
   options.finish();
-  const std::int64_t channels = channels_of(x, 3);
-  return over_groups(name, "instance_norm", x, channels, eps, is_affine);
+  channels_of(x, 3);
+  AxisSet axes;
+  for (int axis = 2; axis < x.shape().rank(); ++axis) axes.insert(axis);
+  const Layer layer(x.graph(), name, "instance_norm");
+  Expr y = tracking.is_on ? normalize_by_running(layer, x, axes, eps, tracking.momentum) : normalize(x, axes, eps);
+  if (is_affine) y = with_affine(layer, x, y);
+  return layer.finish(y);
 }
 
 }  // namespace nadir

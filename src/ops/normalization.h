@@ -7,10 +7,10 @@
 
 namespace nadir {
 
-// (x - mean) / sqrt(var + eps) over the axes, with the biased variance.
-Expr normalize(Expr x, AxisSet axes, double eps);
-
-// Over the last `dims` dimensions. A null name is derived, here and below.
+// Over all but the channels, which are dimension 1; in evaluation by running statistics instead. A null name is derived, here
+// and below.
+Expr batch_norm(const char* name, Expr x, Options& options);
+// Over the last `dims` dimensions.
 Expr layer_norm(const char* name, Expr x, int dims, Options& options);
 Expr rms_norm(const char* name, Expr x, int dims, Options& options);
 // Over each of `groups` groups of the channels, which are dimension 1, or over each channel.

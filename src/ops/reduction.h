@@ -12,6 +12,8 @@ class AxisSet {
   AxisSet() = default;
 
   void insert(int axis) noexcept { bits_ |= 1u << axis; }
+  void erase(int axis) noexcept { bits_ &= ~(1u << axis); }
+  bool is_empty() const noexcept { return bits_ == 0; }
   bool contains(int axis) const noexcept { return (bits_ >> axis & 1u) != 0; }
 
  private:

@@ -8,6 +8,8 @@ namespace {
 
 constexpr auto describe_input = nullptr;
 constexpr auto describe_param = nullptr;
+constexpr auto describe_state = nullptr;
+constexpr auto describe_training = nullptr;
 
 constexpr Op kOps[] = {
 #define LEAF(name) {#name, static_cast<int>(OpId::name), -1, nullptr, describe_##name},

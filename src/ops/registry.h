@@ -20,6 +20,11 @@ enum class OpId : int {
 
 const Op& op(OpId id) noexcept;
 inline OpId id_of(const Node& node) noexcept { return static_cast<OpId>(node.op->id); }
+// Whether its values are stored by the graph or the host, and not computed.
+inline bool is_stored(const Node& node) noexcept {
+  const OpId id = id_of(node);
+  return id == OpId::input || id == OpId::param || id == OpId::state;
+}
 
 // Each operation's gradient with respect to one of its operands, given the gradient of its result.
 #define UNARY(name) Expr name##_gradient(const Backward& d, int operand);

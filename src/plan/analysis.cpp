@@ -40,7 +40,7 @@ void differentiate(Graph& graph, NodeIndex loss, Analysis& analysis) {
 
 bool is_constant(const Node& node, const Analysis& analysis) {
   const OpId id = id_of(node);
-  if (id == OpId::input || id == OpId::param || id == OpId::random) return false;
+  if (is_stored(node) || id == OpId::random || id == OpId::training) return false;
   return std::all_of(node.inputs.begin(), node.inputs.end(),
                      [&](NodeIndex input) { return analysis.phases[input] == Phase::kConstant; });
 }
@@ -51,7 +51,16 @@ void assign_phases(const Graph& graph, const Wanted& wanted, Analysis& analysis)
   if (wanted.loss != kNoNode) roots.push_back(wanted.loss);
   analysis.is_root.assign(graph.size(), false);
   for (const NodeIndex root : roots) analysis.is_root[root] = true;
-  const auto in_forward = reachable_from(roots, graph);
+  auto in_forward = reachable_from(roots, graph);
+  if (wanted.loss != kNoNode) {
+    for (const auto& update : graph.state_updates()) {
+      if (!in_forward[update.state]) continue;
+      analysis.state_updates.push_back(update);
+      analysis.is_root[update.value] = true;
+      roots.push_back(update.value);
+    }
+    in_forward = reachable_from(roots, graph);
+  }
   for (const ParameterGradient& gradient : analysis.gradients) roots.push_back(gradient.gradient);
   const auto needed = reachable_from(roots, graph);
 

@@ -21,9 +21,15 @@ struct ParameterGradient {
 
 struct Analysis {
   explicit Analysis(std::pmr::memory_resource* resource)
-      : gradients(resource), phases(resource), users(resource), is_root(resource), absorbed(resource) {}
+      : gradients(resource),
+        state_updates(resource),
+        phases(resource),
+        users(resource),
+        is_root(resource),
+        absorbed(resource) {}
 
-  std::pmr::vector<ParameterGradient> gradients;  // in the order of the gradients' nodes
+  std::pmr::vector<ParameterGradient> gradients;       // in the order of the gradients' nodes
+  std::pmr::vector<Graph::StateUpdate> state_updates;  // of the states that the loss depends on
   // By node:
   std::pmr::vector<Phase> phases;
   std::pmr::vector<std::uint32_t> users;  // how many needed nodes have it as an operand

@@ -47,6 +47,7 @@ void settle_all(Plan& plan, const std::pmr::vector<Buffer>& buffers) noexcept {
   }
   for (PlanInput& input : plan.inputs) settle(input.staging, buffers);
   for (PlanOutput& output : plan.outputs) settle(output.place, buffers);
+  for (PlanStateUpdate& update : plan.state_updates) settle(update.value, buffers);
   for (Plan::ConstantData& constant : plan.constant_data) settle(constant.place, buffers);
 }
 

@@ -95,12 +95,21 @@ void Lowering::deliver(const ParameterGradient& gradient) {
 void Lowering::keep_outputs() {
   if (plan_.has_loss) keep_output(wanted_.loss);
   for (const NodeIndex output : wanted_.outputs) keep_output(output);
+  for (const auto& update : analysis_.state_updates) {
+    const Parameter& state = *graph_.states().find(update.state);
+    plan_.state_updates.push_back({state.dtype, state.byte_offset(), state.bytes(), keep(update.value)});
+  }
 }
 
 void Lowering::keep_output(NodeIndex index) {
   const Node& node = graph_[index];
-  const bool is_stored = id_of(node) == OpId::input || id_of(node) == OpId::param;
-  if (is_stored && index != wanted_.loss) return;  // read where it is
+  if (is_stored(node) && index != wanted_.loss) return;  // read where it is
+  plan_.outputs.push_back({index, keep(index), node.dtype, node.shape.count()});
+}
+
+// Has a value in a buffer that nothing else will use.
+Place Lowering::keep(NodeIndex index) {
+  const Node& node = graph_[index];
   View view = views_[index];
   if (view.place.region != Place::Region::kBuffer || !view.is_dense() || view.offset != Offset()) {
     current_ = index;
@@ -108,7 +117,7 @@ void Lowering::keep_output(NodeIndex index) {
     emit_lane(LaneId::copy, view, views_[index]);
   }
   buffers_[view.place.index].last = kForEver;
-  plan_.outputs.push_back({index, view.place, node.dtype, node.shape.count()});
+  return view.place;
 }
 
 // ------------------------------------------------------------------------------------------------ buffers and steps

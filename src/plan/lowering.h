@@ -64,6 +64,7 @@ class Lowering {
   void deliver(const ParameterGradient& gradient);
   void keep_outputs();
   void keep_output(NodeIndex index);
+  Place keep(NodeIndex index);
   void touch(const Place& place) noexcept;
   bool may_overwrite(NodeIndex index) const noexcept;
 

@@ -57,6 +57,14 @@ struct PlanOutput {
   Extent count;
 };
 
+// What a state becomes when a step is committed.
+struct PlanStateUpdate {
+  DType dtype;
+  std::size_t offset;  // in bytes, in its dtype's block
+  std::size_t bytes;
+  Place value;
+};
+
 // A stretch of parameters to update, in a dtype's block.
 struct UpdateRange {
   DType dtype;
@@ -71,6 +79,7 @@ struct Plan {
       : inputs(resource),
         outputs(resource),
         updates(resource),
+        state_updates(resource),
         constants(resource),
         forward(resource),
         backward(resource),
@@ -80,6 +89,7 @@ struct Plan {
   std::pmr::vector<PlanInput> inputs;
   std::pmr::vector<PlanOutput> outputs;  // the loss first, if there is one
   std::pmr::vector<UpdateRange> updates;
+  std::pmr::vector<PlanStateUpdate> state_updates;
 
   Steps constants;  // depend on the batch alone: run when it changes
   Steps forward;
@@ -95,7 +105,7 @@ struct Plan {
 
   std::size_t arena_bytes = 0;
   bool has_loss = false;
-  bool uses_state = false;  // of the session's steps: random numbers, wrong indices
+  bool uses_state = false;  // of the session's steps: random numbers, whether it trains, wrong indices
 };
 
 // What a session wants.

@@ -32,6 +32,7 @@ int key_dtype(const Step& step) noexcept {
 std::byte* Memory::address(const Place& place) const noexcept {
   switch (place.region) {
     case Place::Region::kArena: return arena + place.bytes;
+    case Place::Region::kState: return states[place.index] + place.bytes;
     case Place::Region::kParameter: return parameters[place.index] + place.bytes;
     case Place::Region::kGradient: return gradients[place.index] + place.bytes;
     case Place::Region::kInput: return const_cast<std::byte*>(inputs[place.index]) + place.bytes;

@@ -21,6 +21,7 @@ struct Memory {
   std::byte* arena = nullptr;
   std::array<std::byte*, kFloatCount> parameters{};
   std::array<std::byte*, kFloatCount> gradients{};
+  std::array<std::byte*, kFloatCount> states{};
   const std::byte* const* inputs = nullptr;
   StepState* state = nullptr;
 

@@ -18,6 +18,7 @@ struct Place {
     kBuffer,     // buffer number `index` of the plan; becomes kArena when buffers are placed
     kArena,      // the session's arena
     kParameter,  // the graph's block of dtype number `index`
+    kState,      // the same, of what is not optimised
     kGradient,   // the session's block of dtype number `index`
     kInput,      // the memory of the session's input number `index`
   };

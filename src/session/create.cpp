@@ -98,6 +98,7 @@ Session::Session(Graph& graph, std::size_t known_nodes, Plan plan, std::int64_t 
   for (int i = 0; i < kFloatCount; ++i) {
     memory_.parameters[static_cast<std::size_t>(i)] = graph.parameters().block(dtype_at(i));
     memory_.gradients[static_cast<std::size_t>(i)] = gradients_[i].data();
+    memory_.states[static_cast<std::size_t>(i)] = graph.states().block(dtype_at(i));
   }
   for (const Plan::ConstantData& constant : plan_.constant_data) {
     if (constant.bytes > 0) std::memcpy(memory_.address(constant.place), constant.data, constant.bytes);
@@ -143,6 +144,8 @@ void Session::describe_slots(std::size_t known_nodes) {
   for (std::uint32_t i = 0; i < plan_.outputs.size(); ++i) slots_[plan_.outputs[i].node] = {Slot::Kind::kOutput, i};
   const Parameters& parameters = graph_->parameters();
   for (std::uint32_t i = 0; i < parameters.size(); ++i) slots_[parameters[i].node] = {Slot::Kind::kParameter, i};
+  const Parameters& states = graph_->states();
+  for (std::uint32_t i = 0; i < states.size(); ++i) slots_[states[i].node] = {Slot::Kind::kState, i};
 }
 
 std::size_t Session::gradient_bytes() const noexcept { return gradients_[0].bytes() + gradients_[1].bytes(); }
@@ -150,7 +153,8 @@ std::size_t Session::gradient_bytes() const noexcept { return gradients_[0].byte
 std::size_t Session::plan_bytes(const Plan& plan, std::size_t known_nodes) noexcept {
   return sizeof(Session) + Program::bytes(plan) + plan.inputs.size() * (sizeof(Input) + sizeof(PlanInput)) +
          plan.outputs.size() * sizeof(PlanOutput) + plan.updates.size() * (sizeof(Update) + sizeof(UpdateRange)) +
-         plan.constant_data.size() * sizeof(Plan::ConstantData) + known_nodes * sizeof(Slot);
+         plan.state_updates.size() * sizeof(PlanStateUpdate) + plan.constant_data.size() * sizeof(Plan::ConstantData) +
+         known_nodes * sizeof(Slot);
 }
 
 }  // namespace nadir

@@ -177,6 +177,7 @@ Status Session::compute_with_care() noexcept {
 
 Status Session::refuse_index() noexcept {
   has_results_ = false;
+  has_state_ = false;
   can_go_back_ = false;
   const Fault& fault = state_.fault;
   // Nodes of the gradients are not the host's.
@@ -193,6 +194,7 @@ double Session::loss() const noexcept {
 bool Session::loss_is_finite() const noexcept { return std::isfinite(loss()); }
 
 Status Session::refuse_loss(const char* function) noexcept {
+  has_state_ = false;
   is_skipping_ = options_.skip;
   if (is_skipping_) return done();
   can_go_back_ = false;
@@ -208,6 +210,7 @@ Status Session::forward() noexcept {
     has_results_ = true;
     is_skipping_ = false;
     can_go_back_ = plan_.has_loss;
+    has_state_ = state_.is_training;
     parameters_seen_ = graph_->parameters().version();
     if (checks_loss_ && !loss_is_finite()) [[unlikely]]
       return refuse_loss("forward");
@@ -261,6 +264,7 @@ Status Session::evaluate(double& loss_now) noexcept {
   const Status status = compute();
   if (status != Status::kOk) return status;
   has_results_ = true;
+  has_state_ = state_.is_training;
   program_.run_backward(false);
   loss_now = loss();
   return Status::kOk;
@@ -275,8 +279,9 @@ Status Session::set_training(bool training) noexcept {
 }
 
 Status Session::read(NodeIndex node, void* data, std::size_t bytes) noexcept {
-  const bool is_parameter = slots_[node].kind == Slot::Kind::kParameter;
-  return inside(is_parameter ? Access::kRead : Access::kNone, [=, this] { return read_inside(node, data, bytes); });
+  const Slot::Kind kind = slots_[node].kind;
+  const bool is_the_graphs = kind == Slot::Kind::kParameter || kind == Slot::Kind::kState;
+  return inside(is_the_graphs ? Access::kRead : Access::kNone, [=, this] { return read_inside(node, data, bytes); });
 }
 
 Status Session::read_inside(NodeIndex node, void* data, std::size_t bytes) noexcept {
@@ -292,6 +297,12 @@ Status Session::read_inside(NodeIndex node, void* data, std::size_t bytes) noexc
       const Parameter& parameter = graph_->parameters()[slot.index];
       from = graph_->parameters().values(parameter);
       wanted = parameter.bytes();
+      break;
+    }
+    case Slot::Kind::kState: {
+      const Parameter& state = graph_->states()[slot.index];
+      from = graph_->states().values(state);
+      wanted = state.bytes();
       break;
     }
     case Slot::Kind::kInput:
@@ -351,6 +362,15 @@ Status Session::backward() noexcept {
     has_gradients_ = true;
     return done();
   });
+}
+
+void Session::commit_state() noexcept {
+  if (!has_state_) return;
+  has_state_ = false;
+  for (const PlanStateUpdate& update : plan_.state_updates) {
+    std::memcpy(memory_.states[static_cast<std::size_t>(index_of(update.dtype))] + update.offset,
+                memory_.address(update.value), update.bytes);
+  }
 }
 
 bool Session::gradients_are_finite() const noexcept {

@@ -140,7 +140,11 @@ class Session : public RefCounted {
   [[gnu::cold]] Status refuse_loss(const char* function) noexcept;
   [[gnu::cold]] Status refuse_gradients(const char* function) noexcept;
   // The parameters have been changed by a step.
-  void commit() noexcept { graph_->parameters().stepped(); }
+  void commit() noexcept {
+    if (!plan_.state_updates.empty()) [[unlikely]]
+      commit_state();
+    graph_->parameters().stepped();
+  }
 
   // By make() alone; the plan was compiled for `graph`, which had `known_nodes` nodes of its own.
   Session(Graph& graph, std::size_t known_nodes, Plan plan, std::int64_t max_batch, const SessionOptions& options);
@@ -160,7 +164,7 @@ class Session : public RefCounted {
   };
   // What a node is to the host.
   struct Slot {
-    enum class Kind : std::uint32_t { kNone, kInput, kOutput, kParameter } kind = Kind::kNone;
+    enum class Kind : std::uint32_t { kNone, kInput, kOutput, kParameter, kState } kind = Kind::kNone;
     std::uint32_t index = 0;
   };
 
@@ -199,6 +203,7 @@ class Session : public RefCounted {
   Status refuse_backward() noexcept;
   Status refuse_rate(double rate) noexcept;
   [[gnu::cold]] Status refuse_step(const char* function) noexcept;
+  [[gnu::cold]] void commit_state() noexcept;
   void change_gradients(LaneId lane, double first, double second) noexcept;
   bool loss_is_finite() const noexcept;
   bool gradients_are_finite() const noexcept;
@@ -229,6 +234,7 @@ class Session : public RefCounted {
   std::uint64_t parameters_seen_ = 0;  // the version that the last forward pass used
   bool is_resolved_ = false;
   bool has_results_ = false;    // a forward pass was made
+  bool has_state_ = false;      // the last forward pass trained, and its state may be committed
   bool was_skipped_ = false;    // a backward pass was, since the last zero_grad
   bool can_go_back_ = false;    // one that no backward pass has used, of the present inputs
   bool has_gradients_ = false;  // else they count as zero, whatever they hold
