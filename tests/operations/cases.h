@@ -37,4 +37,8 @@ Cases index_select(), index_add(), gather(), scatter_add(), one_hot();
 // random_cases.cpp: `random` is what the others are made of
 Cases random(), uniform(), normal(), bernoulli(), dropout();
 
+// layer_cases.cpp
+Cases layer_norm(), rms_norm(), group_norm(), instance_norm(), embedding(), rnn(), gru(), lstm(),
+    scaled_dot_product_attention(), multi_head_attention();
+
 }  // namespace operations::cases
