@@ -212,6 +212,18 @@ void add_reductions(std::vector<Row>& rows) {
   ROW("outer", nadir_outer(g, b.floats({b.n / 100}), b.floats({100})));
   ROW("dot", nadir_dot(g, b.vector(), b.vector()));
   ROW("mse_loss", nadir_mse_loss(g, b.vector(), b.vector(), nullptr));
+  ROW("l1_loss", nadir_l1_loss(g, b.vector(), b.vector(), nullptr));
+  ROW("huber_loss", nadir_huber_loss(g, b.vector(), b.vector(), nullptr));
+  ROW("smooth_l1_loss", nadir_smooth_l1_loss(g, b.vector(), b.vector(), nullptr));
+  ROW("hinge_loss", nadir_hinge_loss(g, b.vector(), b.vector(), nullptr));
+  ROW("hinge_embedding_loss", nadir_hinge_embedding_loss(g, b.vector(), b.vector(), nullptr));
+  ROW("kl_div_loss", nadir_kl_div_loss(g, b.vector(), b.vector(), nullptr));
+  ROW("bce_loss", nadir_bce_loss(g, b.vector(), b.vector(), nullptr));
+  ROW("bce_with_logits_loss", nadir_bce_with_logits_loss(g, b.vector(), b.vector(), NADIR_NONE, nullptr));
+  ROW("cross_entropy_loss", nadir_cross_entropy_loss(g, b.matrix(), b.indices({b.n / 100}, 100), NADIR_NONE, nullptr));
+  ROW("nll_loss", nadir_nll_loss(g, b.matrix(), b.indices({b.n / 100}, 100), NADIR_NONE, nullptr));
+  ROW("cosine_embedding_loss", nadir_cosine_embedding_loss(g, b.matrix(), b.matrix(), b.floats({b.n / 100}), nullptr));
+  ROW("triplet_margin_loss", nadir_triplet_margin_loss(g, b.matrix(), b.matrix(), b.matrix(), nullptr));
   for (const int32_t axis : {1, 0}) {
     const std::string along = ", axis " + std::to_string(axis);
     ROW("argmax" + along, nadir_argmax(g, b.matrix(), axis, nullptr));

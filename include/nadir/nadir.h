@@ -1063,15 +1063,95 @@ NADIR_API nadir_node nadir_multi_head_attention_add(nadir_graph *graph, const ch
 
 /* ------------------------------------------------------------------------------------------------------ losses */
 
-/**
- * The squared error: the mean, or the sum, over all elements of (prediction - target)².
+/*
+ * Losses compare elements, or rows, of one shape without broadcasting: [batch] against [batch, 1] is a usual mistake. All have the option
+ * `reduction` = mean (default; divides by the actual number), sum, or none: the losses of all elements or rows. Otherwise the result is a
+ * scalar. Gradients are those of the formulas, to the targets too. Names, formulas and options are PyTorch's.
  *
- * Shapes: both alike; y is a scalar []. Options: `reduction` = mean (default) or sum. The mean divides by the actual
- * number of elements. Gradients: dprediction = 2 * (prediction - target) * gy / n, with n = 1 for the sum; dtarget is its
- * negative.
- * Errors: NADIR_E_SHAPE for shapes that differ, with no broadcasting: [batch] against [batch, 1] is a usual mistake.
+ * Errors: NADIR_E_SHAPE for shapes that do not fit, NADIR_E_DTYPE for dtypes that differ or are no floats, NADIR_E_ARGUMENT for a bad option.
+ * A label, or a probability where that is said, that is out of its range when the session runs makes nadir_forward answer
+ * NADIR_E_ARGUMENT with the value and its row in the message.
  */
+
+/** The squared error: (prediction - target)² for each element. Gradient: dprediction = 2 * (prediction - target) * gy / n. */
 NADIR_API nadir_node nadir_mse_loss(nadir_graph *graph, nadir_node prediction, nadir_node target, const char *options);
+
+/** The absolute error: |prediction - target| for each element. */
+NADIR_API nadir_node nadir_l1_loss(nadir_graph *graph, nadir_node prediction, nadir_node target, const char *options);
+
+/**
+ * Huber's loss (1964): with d = |prediction - target|, d² / 2 up to `delta` and delta * (d - delta / 2) beyond, for each element.
+ * Option: `delta` (1; over 0).
+ */
+NADIR_API nadir_node nadir_huber_loss(nadir_graph *graph, nadir_node prediction, nadir_node target,
+                                      const char *options);
+
+/**
+ * With d = |prediction - target|, d² / (2 * beta) up to `beta` and d - beta / 2 beyond, for each element (Girshick 2015).
+ * Option: `beta` (1; 0 or more: |d| for 0).
+ */
+NADIR_API nadir_node nadir_smooth_l1_loss(nadir_graph *graph, nadir_node prediction, nadir_node target,
+                                          const char *options);
+
+/** max(0, margin - prediction * target) for each element, with targets of 1 or -1. Option: `margin` (1). */
+NADIR_API nadir_node nadir_hinge_loss(nadir_graph *graph, nadir_node prediction, nadir_node target,
+                                      const char *options);
+
+/** x where the target is 1, max(0, margin - x) where it is -1, for each element (PyTorch's HingeEmbeddingLoss). Option: `margin` (1). */
+NADIR_API nadir_node nadir_hinge_embedding_loss(nadir_graph *graph, nadir_node x, nadir_node target,
+                                                const char *options);
+
+/**
+ * The Kullback-Leibler divergence of log-probabilities from probabilities: target * (log(target) - prediction) for each element, with
+ * 0 log 0 = 0; or exp(target) * (target - prediction) with `log_target`.
+ * Options: `log_target` (0); `reduction` also = batchmean: the sum divided by the length of the first dimension.
+ */
+NADIR_API nadir_node nadir_kl_div_loss(nadir_graph *graph, nadir_node prediction, nadir_node target,
+                                       const char *options);
+
+/**
+ * The binary cross-entropy of probabilities: -(target * log(prediction) + (1 - target) * log(1 - prediction)) for each element. The
+ * logarithms are -100 at least; where they are that, the gradient is 0. Both are checked to be in [0, 1] when the session runs; NaN passes.
+ */
+NADIR_API nadir_node nadir_bce_loss(nadir_graph *graph, nadir_node prediction, nadir_node target, const char *options);
+
+/**
+ * The binary cross-entropy of sigmoid(logits), without overflow: (1 - t) * x - (1 + (pos_weight - 1) * t) * log(sigmoid(x)) for each
+ * element. `pos_weight`, which weighs the positive targets, broadcasts to the logits; NADIR_NONE for 1.
+ */
+NADIR_API nadir_node nadir_bce_with_logits_loss(nadir_graph *graph, nadir_node logits, nadir_node target,
+                                                nadir_node pos_weight, const char *options);
+
+/**
+ * The cross-entropy of softmax(logits): for each row -weight[label] * log(p[label]), where the mean divides by the sum of the weights; or,
+ * for targets that are probabilities, -sum over c of weight[c] * target[c] * log(p[c]), where it divides by the number of rows.
+ *
+ * Shapes: logits [classes], [batch, classes] or [batch, classes, ...]; labels, i32 or i64, without the classes; probabilities, floats, as
+ * the logits; `weight` [classes], NADIR_NONE for 1.
+ * Options: `label_smoothing` (0, to 1): s mixes the target with 1 / classes (Szegedy et al. 2016); `ignore_index` (-100): a label whose
+ * rows count as nothing. Labels, from 0 to classes - 1, and probabilities are checked when the session runs.
+ */
+NADIR_API nadir_node nadir_cross_entropy_loss(nadir_graph *graph, nadir_node logits, nadir_node target,
+                                              nadir_node weight, const char *options);
+
+/** The same of log-probabilities, as of `nadir_log_softmax`, for labels: -weight[label] * x[label] for each row. Option: `ignore_index` (-100). */
+NADIR_API nadir_node nadir_nll_loss(nadir_graph *graph, nadir_node log_probabilities, nadir_node target,
+                                    nadir_node weight, const char *options);
+
+/**
+ * With c the cosine of a and b along the last dimension, 1 - c where the target is 1 and max(0, c - margin) where it is -1. Shapes: a and b
+ * [..., n], target [...]. Option: `margin` (0). c = a · b / sqrt((a · a + 1e-12) (b · b + 1e-12)).
+ */
+NADIR_API nadir_node nadir_cosine_embedding_loss(nadir_graph *graph, nadir_node a, nadir_node b, nadir_node target,
+                                                 const char *options);
+
+/**
+ * max(0, d(anchor, positive) - d(anchor, negative) + margin) with d(a, b) = the p-norm of a - b + eps along the last dimension (Balntas
+ * et al. 2016). Options: `margin` (1), `p` (2; over 0), `eps` (1e-6), `swap` (0; 1: the lesser of d(anchor, negative) and
+ * d(positive, negative)).
+ */
+NADIR_API nadir_node nadir_triplet_margin_loss(nadir_graph *graph, nadir_node anchor, nadir_node positive,
+                                               nadir_node negative, const char *options);
 
 /* ------------------------------------------------------------------------------------------------- gradients */
 

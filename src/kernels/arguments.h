@@ -91,12 +91,14 @@ struct ReduceArguments {
   bool reverse;  // scans from the end
 };
 
-// An index that was outside of 0 to limit - 1; the first of a pass is kept.
+// A value of a node that was not in [low, high]; the first of a pass is kept.
 struct Fault {
   bool is_set = false;
   std::uint32_t node = 0;
-  std::int64_t index = 0;
-  std::int64_t limit = 0;
+  std::int64_t row = -1;  // along the first dimension; -1: not told
+  double value = 0;
+  double low = 0;
+  double high = 0;
 };
 
 // What the kernels of a session know of the step that they are run for, and tell about it.
@@ -119,6 +121,16 @@ struct IndexArguments {
   std::int64_t index_outer;
   std::int64_t index_step;
   std::int64_t index_inner;
+  StepState* state;
+  std::uint32_t node;
+};
+
+// Whether each of `in` is in [low, high], or `allowed` or NaN; `inner` of them are a row.
+struct CheckArguments {
+  const void* in;
+  std::int64_t count;
+  std::int64_t inner;
+  double low, high, allowed;
   StepState* state;
   std::uint32_t node;
 };
@@ -151,6 +163,7 @@ union Arguments {
   ReduceArguments reduce;
   IndexArguments index;
   RandomArguments random;
+  CheckArguments check;
   UpdateArguments update;
   const RuleArguments* rule;  // which are many, and in no plan
   NestArguments nest;

@@ -79,7 +79,9 @@ void cumulate(const Arguments& arguments) noexcept {
 bool is_inside(std::int64_t index, const IndexArguments& a) noexcept {
   if (index >= 0 && index < a.length) return true;
   Fault& fault = a.state->fault;
-  if (!fault.is_set) fault = {true, a.node, index, a.length};
+  if (!fault.is_set) {
+    fault = {true, a.node, -1, static_cast<double>(index), 0, static_cast<double>(a.length - 1)};
+  }
   return false;
 }
 
@@ -125,6 +127,19 @@ void scatter_add(const Arguments& arguments) noexcept {
     if (to < 0) return;
     for (std::int64_t i = 0; i < run; ++i) table[to + i] += values[from + i];
   });
+}
+
+template <class T>
+void check_range(const Arguments& arguments) noexcept {
+  const CheckArguments& a = arguments.check;
+  const T* in = static_cast<const T*>(a.in);
+  for (std::int64_t i = 0; i < a.count; ++i) {
+    const auto value = static_cast<double>(in[i]);
+    if (!(value < a.low || value > a.high) || value == a.allowed) continue;
+    Fault& fault = a.state->fault;
+    if (!fault.is_set) fault = {true, a.node, i / a.inner, value, a.low, a.high};
+    return;
+  }
 }
 
 // -------------------------------------------------------------------------------------------------- random numbers
@@ -246,6 +261,14 @@ Kernel gather_kernel(DType dtype, DType index) noexcept {
 }
 Kernel scatter_add_kernel(DType dtype, DType index) noexcept {
   return for_float(dtype, scatter_add_by<float>(index), scatter_add_by<double>(index));
+}
+
+Kernel check_range_kernel(DType dtype) noexcept {
+  switch (dtype) {
+    case DType::kI32: return check_range<std::int32_t>;
+    case DType::kI64: return check_range<std::int64_t>;
+    default: return for_float(dtype, check_range<float>, check_range<double>);
+  }
 }
 
 Kernel uniform_kernel(DType dtype) noexcept { return for_float(dtype, uniform<float>, uniform<double>); }

@@ -136,6 +136,17 @@ Expr scatter_add_gradient(const Backward& d, int operand) {
   return operand == 2 ? gather(d.gy, axis_of(d), d.x(1)) : Expr();
 }
 
+Expr check_range(Expr x, const RangeAttributes& range) {
+  return add_node(OpId::check_range, {x}, x.dtype(), x.shape(), Attributes(range));
+}
+
+void describe_check_range(Text& text, const Node& node) {
+  const auto range = node.attributes.as<RangeAttributes>();
+  text << ", " << range.low << ", " << range.high;
+}
+
+Expr check_range_gradient(const Backward& d, int) { return d.gy; }
+
 // ------------------------------------------------------------------------------------------------------ composed
 
 namespace {

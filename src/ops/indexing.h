@@ -18,6 +18,14 @@ Expr index_add(Expr x, int axis, Expr index, Expr values);
 Expr gather(Expr x, int axis, Expr index);
 Expr scatter_add(Expr x, int axis, Expr index, Expr values);
 
+// x itself; a forward pass in which an element is outside of [low, high], and neither `allowed` nor NaN, fails.
+struct RangeAttributes {
+  double low;
+  double high;
+  double allowed;  // NaN: none
+};
+Expr check_range(Expr x, const RangeAttributes& range);
+
 // Composed.
 Expr one_hot(Expr index, std::int64_t classes, DType dtype);
 Expr tril(Expr x, std::int64_t diagonal);

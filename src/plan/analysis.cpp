@@ -40,7 +40,9 @@ void differentiate(Graph& graph, NodeIndex loss, Analysis& analysis) {
 
 bool is_constant(const Node& node, const Analysis& analysis) {
   const OpId id = id_of(node);
-  if (is_stored(node) || id == OpId::random || id == OpId::training) return false;
+  if (is_stored(node) || id == OpId::random || id == OpId::training || id == OpId::check_range) {
+    return false;
+  }
   return std::all_of(node.inputs.begin(), node.inputs.end(),
                      [&](NodeIndex input) { return analysis.phases[input] == Phase::kConstant; });
 }

@@ -72,7 +72,33 @@ void lower_adding(Lowering& lowering, NodeIndex index, Variant variant) {
   lowering.emit(step);
 }
 
+void resolve_check(const Step& step, const Resolution& at, Record& record, Nest*) noexcept {
+  record.kernel = check_range_kernel(step.in[0].dtype);
+  record.arguments.check = {at.address(step.in[0]),  step.count.at(at.batch),
+                            step.inner.at(at.batch), step.numbers[0],
+                            step.numbers[1],         step.mean,
+                            at.memory.state,         step.node};
+}
+
 }  // namespace
+
+// The value is that of the operand, where it is.
+void lower_check_range(Lowering& lowering, NodeIndex index) {
+  lowering.use_state();
+  const Node& node = lowering.graph()[index];
+  const auto range = node.attributes.as<RangeAttributes>();
+  const View x = lowering.dense(lowering.operand(node, 0));
+  lowering.set_view(index, x);
+  Step step;
+  step.resolver = resolve_check;
+  step.node = node.inputs[0];
+  step.numbers = {range.low, range.high};
+  step.mean = range.allowed;
+  step.count = node.shape.count();
+  step.inner = node.shape.rank() > 0 ? node.shape.count_over(1, node.shape.rank()) : Extent{};
+  step.in[0] = x;
+  lowering.emit(step);
+}
 
 void lower_index_select(Lowering& lowering, NodeIndex index) { lower_reading(lowering, index, kWholeSlices); }
 void lower_gather(Lowering& lowering, NodeIndex index) { lower_reading(lowering, index, kElements); }

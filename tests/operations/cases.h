@@ -21,7 +21,7 @@ Cases is_nan(), is_finite(), eq(), ne(), lt(), le(), gt(), ge(), logical_and(), 
     logical_not(), where(), cast(), stop_gradient();
 
 // product_cases.cpp
-Cases matmul(), dot(), outer(), linear(), mse_loss();
+Cases matmul(), dot(), outer(), linear();
 
 // reduction_cases.cpp
 Cases sum(), mean(), prod(), max(), min(), var(), std(), norm(), logsumexp(), any(), all(), argmax(), argmin(),
@@ -33,6 +33,11 @@ Cases full(), broadcast_to(), reshape(), flatten(), squeeze(), unsqueeze(), perm
 
 // index_cases.cpp
 Cases index_select(), index_add(), gather(), scatter_add(), one_hot();
+
+// loss_cases.cpp
+Cases mse_loss(), l1_loss(), huber_loss(), smooth_l1_loss(), hinge_loss(), hinge_embedding_loss(), kl_div_loss(),
+    bce_loss(), bce_with_logits_loss(), cross_entropy_loss(), nll_loss(), cosine_embedding_loss(),
+    triplet_margin_loss(), check_range();
 
 // random_cases.cpp: `random` is what the others are made of
 Cases random(), uniform(), normal(), bernoulli(), dropout();

@@ -211,33 +211,6 @@ Cases linear() {
   return cases;
 }
 
-Cases mse_loss() {
-  Cases cases;
-  for (const Shape& shape : {Shape{}, Shape{1}, Shape{9}, Shape{33}, Shape{2, 3}, Shape{2, 1, 3, 2}, Shape{kBatch},
-                             Shape{kBatch, 3}, Shape{2, 2 * kBatch}}) {
-    for (const bool is_mean : {true, false}) {
-      Case c = rounding();
-      c.label = is_mean ? "mse_loss" : "mse_loss, the sum";
-      c.operands = {{shape, spread(-1, 1), 0, {}}, {shape, spread(-1.5, 2), 0, {}}};
-      // The mean of nothing is NaN, and NaN is no loss.
-      if (is_mean) c.batches = {1, 2, 5};
-      c.build = [is_mean](const Scope& scope, const Nodes& x) {
-        return nadir_mse_loss(scope.graph, x[0], x[1], is_mean ? nullptr : "reduction=sum");
-      };
-      c.reference = [is_mean](const Arrays& x) {
-        double sum = 0;
-        for (std::size_t i = 0; i < x[0].size(); ++i) {
-          const double error = x[0].storage()[i] - x[1].storage()[i];
-          sum += error * error;
-        }
-        return array_of({}, {is_mean ? sum / static_cast<double>(x[0].size()) : sum});
-      };
-      cases.push_back(std::move(c));
-    }
-  }
-  return cases;
-}
-
 }  // namespace cases
 
 }  // namespace operations
