@@ -301,6 +301,25 @@ void add_products(std::vector<Row>& rows) {
           nadir_matmul(g, b.floats({16, 64, 64}), b.floats({16, 64, 64}), nullptr));
 }
 
+// Sequences of 20 steps and of 16 in a batch; attention of 64 keys for each of 64 queries.
+void add_sequences(std::vector<Row>& rows) {
+  ROW("layer_norm", nadir_layer_norm_add(g, nullptr, b.matrix(), 1, nullptr));
+  ROW("rms_norm", nadir_rms_norm_add(g, nullptr, b.matrix(), 1, nullptr));
+  ROW("group_norm", nadir_group_norm_add(g, nullptr, b.floats({b.n / 1000, 10, 100}), 2, nullptr));
+  ROW("instance_norm", nadir_instance_norm_add(g, nullptr, b.floats({b.n / 1000, 10, 100}), nullptr));
+  ROW("embedding", nadir_embedding_add(g, nullptr, b.indices({b.n / 100}, 1000), 1000, 100, nullptr));
+  const double cell = 2.0 * 20 * 16 * (64 + 64) * 64;
+  PRODUCT(cell, "rnn", nadir_rnn_add(g, nullptr, b.floats({20, 16, 64}), 0, 0, 64, nullptr, nullptr));
+  PRODUCT(3 * cell, "gru", nadir_gru_add(g, nullptr, b.floats({20, 16, 64}), 0, 0, 64, nullptr, nullptr));
+  PRODUCT(4 * cell, "lstm", nadir_lstm_add(g, nullptr, b.floats({20, 16, 64}), 0, 0, 0, 64, nullptr, nullptr, nullptr));
+  PRODUCT(2.0 * 2 * 16 * 64 * 64 * 64, "scaled_dot_product_attention",
+          nadir_scaled_dot_product_attention(g, b.floats({16, 64, 64}), b.floats({16, 64, 64}), b.floats({16, 64, 64}),
+                                             0, nullptr));
+  PRODUCT(2.0 * (4 + 2) * 16 * 64 * 64 * 64, "multi_head_attention",
+          nadir_multi_head_attention_add(g, nullptr, b.floats({64, 16, 64}), b.floats({64, 16, 64}),
+                                         b.floats({64, 16, 64}), 0, 0, 4, nullptr, nullptr));
+}
+
 // ----------------------------------------------------------------------------------------------------------- measuring
 
 constexpr int kRepetitions = 25;
@@ -401,6 +420,7 @@ int main(int argc, char** argv) {
   add_shapes(rows);
   add_indexed_and_random(rows);
   add_products(rows);
+  add_sequences(rows);
   print_missing(rows);
   std::erase_if(rows, [&](const Row& row) { return !is_wanted(row, words); });
   const auto is_product = [](const Row& row) { return row.operations > 0; };

@@ -158,13 +158,15 @@ MultiHeadOutputs multi_head_attention(const char* name, const MultiHeadInputs& i
   check_operand(value, "value", query, rank, rank);
   const bool has_batch = rank == 3;
   const int length_axis = has_batch && batch_first ? -2 : -rank;
-  const int batch_axis = has_batch && !batch_first ? -2 : -rank;
+  const int batch_axis = batch_first ? -3 : -2;
   const std::int64_t size = features_of(query, "query");
   const std::int64_t key_size = features_of(key, "key");
   const std::int64_t value_size = features_of(value, "value");
   check_equal(key, "key", length_axis, value, "value", length_axis);
-  check_equal(query, "query", batch_axis, key, "key", batch_axis);
-  check_equal(query, "query", batch_axis, value, "value", batch_axis);
+  if (has_batch) {
+    check_equal(query, "query", batch_axis, key, "key", batch_axis);
+    check_equal(query, "query", batch_axis, value, "value", batch_axis);
+  }
   check_at_least("num_heads", heads, 1);
   if (size % heads != 0) {
     fail(Status::kShape, "query ", query, ": num_heads is ", heads, "; wants a divisor of the embedding's size, ",

@@ -169,10 +169,10 @@ RecurrentOutputs recurrent(Cell cell, const char* name, Expr x, const RecurrentI
         return given.is_none() ? full(graph, x.dtype(), state_of_one, 0)
                                : element(given, 0, number * directions + direction);
       };
-      State state = {initial(h0), cell == Cell::kLstm ? initial(c0) : Expr()};
       const bool is_reverse = direction == 1;
-      run_direction(settings, Weights(layer, settings, y, number, is_reverse), y, mask, time, is_reverse, state,
-                    is_reverse ? backward : forward);
+      const Weights weights(layer, settings, y, number, is_reverse);
+      State state = {initial(h0), cell == Cell::kLstm ? initial(c0) : Expr()};
+      run_direction(settings, weights, y, mask, time, is_reverse, state, is_reverse ? backward : forward);
       final_h.push_back(state.h);
       if (cell == Cell::kLstm) final_c.push_back(state.c);
     }

@@ -242,6 +242,55 @@ static const call pieces_and_numbers[] = {
     {some_triangle, BUILD_ERROR}, {some_dropped, BUILD_ERROR}, {some_loss, BUILD_ERROR},   {some_parts, BUILD_ERROR},
     {some_session, ON_GRAPH},     {some_check, ELSEWHERE},     {some_run, ELSEWHERE}};
 
+/* ----------------------------------------------------------------------------------------------- layers, in f32 */
+
+static nadir_node add_letters(program *p) {
+  static const int64_t two[] = {2};
+  const int64_t letters[] = {2, 0};
+  return nadir_constant_add(p->f.graph, NULL, NADIR_I64, two, 1, letters, sizeof letters);
+}
+
+static nadir_node add_memory(program *p) {
+  return nadir_lstm_add(p->f.graph, "memory", p->n[1], NADIR_NONE, NADIR_NONE, NADIR_NONE, 4, NULL, &p->n[3], &p->n[4]);
+}
+
+static nadir_node add_heads(program *p) {
+  return nadir_multi_head_attention_add(p->f.graph, "heads", p->n[2], p->n[2], p->n[2], NADIR_NONE, NADIR_NONE, 2,
+                                        "is_causal=1", &p->n[6]);
+}
+
+NODE(layers_letters, b, add_letters(p))
+NODE(layers_embedding, n[0], nadir_embedding_add(p->f.graph, "letter", p->b, 3, 4, "padding_idx=0"))
+NODE(layers_norm, n[1], nadir_layer_norm_add(p->f.graph, NULL, p->n[0], 1, NULL))
+NODE(layers_memory, n[2], add_memory(p))
+NODE(layers_heads, n[5], add_heads(p))
+NODE(layers_groups, n[7], nadir_group_norm_add(p->f.graph, "groups", p->n[5], 2, NULL))
+NODE(layers_loss, f.loss, nadir_norm(p->f.graph, p->n[7], NULL, 0, NULL))
+
+static nadir_status layers_session(program *p) {
+  nadir_node outputs[3];
+  outputs[0] = p->n[3];
+  outputs[1] = p->n[4];
+  outputs[2] = p->n[6];
+  return keep_session(p, &p->all, nadir_session_new(p->f.graph, p->f.loss, outputs, 3, 1, NULL));
+}
+
+static nadir_status layers_run(program *p) {
+  double values[13];
+  assert_ok(nadir_forward(p->all));
+  assert_ok(nadir_backward(p->all));
+  values[0] = read_value(p->all, p->f.loss, p->dtype);
+  assert_ok(get_grad(p->all, nadir_graph_find(p->f.graph, "letter.weight"), p->dtype, values + 1, 12));
+  note(p, values, sizeof values);
+  return NADIR_OK;
+}
+
+static const call layers[] = {
+    {make_host, ELSEWHERE},          {make_graph, ELSEWHERE},      {layers_letters, BUILD_ERROR},
+    {layers_embedding, BUILD_ERROR}, {layers_norm, BUILD_ERROR},   {layers_memory, BUILD_ERROR},
+    {layers_heads, BUILD_ERROR},     {layers_groups, BUILD_ERROR}, {layers_loss, BUILD_ERROR},
+    {layers_session, ON_GRAPH},      {layers_run, ELSEWHERE}};
+
 /* ----------------------------------------------------------------------------------------- failing in all places */
 
 typedef enum manner {
@@ -370,6 +419,16 @@ static void pieces_and_numbers_survive_every_allocation_failing_for_good(void **
 static void pieces_and_numbers_can_be_abandoned_without_memory(void **state) {
   (void)state;
   fail_everywhere(pieces_and_numbers, COUNT_OF(pieces_and_numbers), NADIR_F64, ABANDON);
+}
+
+static void layers_survive_every_allocation_failing_once(void **state) {
+  (void)state;
+  fail_everywhere(layers, COUNT_OF(layers), NADIR_F32, ONCE);
+}
+
+static void layers_can_be_abandoned_without_memory(void **state) {
+  (void)state;
+  fail_everywhere(layers, COUNT_OF(layers), NADIR_F32, ABANDON);
 }
 
 /* All bytes of memory at first 0, or all set, which read as NaN. */
@@ -502,6 +561,8 @@ int main(void) {
       cmocka_unit_test(pieces_and_numbers_survive_every_allocation_failing_once),
       cmocka_unit_test(pieces_and_numbers_survive_every_allocation_failing_for_good),
       cmocka_unit_test(pieces_and_numbers_can_be_abandoned_without_memory),
+      cmocka_unit_test(layers_survive_every_allocation_failing_once),
+      cmocka_unit_test(layers_can_be_abandoned_without_memory),
       cmocka_unit_test(former_contents_of_memory_do_not_matter),
       cmocka_unit_test(parameter_beyond_all_memory_is_refused),
       cmocka_unit_test_setup_teardown(step_allocates_nothing_at_any_batch, setup, teardown),

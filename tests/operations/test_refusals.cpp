@@ -242,6 +242,24 @@ std::vector<Call> calls() {
       CALL(one_hot, nadir_one_hot(g, x, 4, NADIR_F32)),
       CALL(dropout, nadir_dropout(g, x, 0.5)),
       CALL(linear, nadir_linear_add(g, "layer", x, 2, nullptr)),
+      CALL(layer_norm, nadir_layer_norm_add(g, "layer", x, 1, nullptr)),
+      CALL(rms_norm, nadir_rms_norm_add(g, "layer", x, 1, nullptr)),
+      CALL(group_norm, nadir_group_norm_add(g, "layer", x, 1, nullptr)),
+      CALL(instance_norm, nadir_instance_norm_add(g, "layer", x, nullptr)),
+      CALL(embedding, nadir_embedding_add(g, "layer", x, 3, 2, nullptr)),
+      CALL(rnn, nadir_rnn_add(g, "layer", x, NADIR_NONE, NADIR_NONE, 2, nullptr, nullptr)),
+      CALL(gru, nadir_gru_add(g, "layer", x, NADIR_NONE, NADIR_NONE, 2, nullptr, nullptr)),
+      CALL(lstm, nadir_lstm_add(g, "layer", x, NADIR_NONE, NADIR_NONE, NADIR_NONE, 2, nullptr, nullptr, nullptr)),
+      {"scaled_dot_product_attention", 3,
+       [](nadir_graph* g, int place, nadir_node x) {
+         return nadir_scaled_dot_product_attention(g, place == 0 ? x : field.f32, place == 1 ? x : field.f32,
+                                                   place == 2 ? x : field.f32, NADIR_NONE, nullptr);
+       }},
+      {"multi_head_attention", 3,
+       [](nadir_graph* g, int place, nadir_node x) {
+         return nadir_multi_head_attention_add(g, "layer", place == 0 ? x : field.f32, place == 1 ? x : field.f32,
+                                               place == 2 ? x : field.f32, NADIR_NONE, NADIR_NONE, 1, nullptr, nullptr);
+       }},
       {"split", 1, first_piece},
       {"where", 3, choose},
       {"concat", 2, join},
@@ -451,6 +469,7 @@ void floats_are_wanted_where_there_is_arithmetic(void**) {
                                            "logical_xor",
                                            "logical_not",
                                            "one_hot",
+                                           "embedding",
                                            "max",
                                            "min"};
   for (const Call& call : calls()) {
@@ -495,6 +514,7 @@ void an_index_is_an_integer(void**) {
     REFUSED(nadir_gather(g, field.f32, 0, bad), NADIR_E_DTYPE, "gather", name);
     REFUSED(nadir_scatter_add(g, field.f32, 0, bad, field.f32), NADIR_E_DTYPE, "scatter_add", name);
     REFUSED(nadir_one_hot(g, bad, 3, NADIR_F32), NADIR_E_DTYPE, "one_hot", name);
+    REFUSED(nadir_embedding_add(g, "layer", bad, 3, 2, nullptr), NADIR_E_DTYPE, "embedding_add", name);
   }
 }
 
@@ -848,6 +868,154 @@ void probabilities_are_between_0_and_1(void**) {
   }
 }
 
+// ----------------------------------------------------------------------------------------------------------- layers
+
+constexpr nadir_node kNone = NADIR_NONE;
+
+void norms_want_dimensions_that_are_there(void**) {
+  nadir_graph* g = field.g;
+  for (const auto build : {nadir_layer_norm_add, nadir_rms_norm_add}) {
+    for (const std::int32_t bad : {0, -1, 3}) {
+      REFUSED(build(g, "n", field.f32, bad, nullptr), NADIR_E_SHAPE, "\"n\"", "\"f32\" is [2, 3]", "normalized_dims is",
+              "1 to the rank, 2");
+    }
+    REFUSED(build(g, "n", field.scalar, 1, nullptr), NADIR_E_SHAPE, "\"scalar\"");
+    REFUSED(build(g, "n", field.batch, 2, nullptr), NADIR_E_SHAPE, "\"batch\" is [batch, 3]", "dimension 0");
+    for (const char* bad : {"eps=-1", "eps=nan", "eps=inf"}) {
+      REFUSED(build(g, "n", field.f32, 1, bad), NADIR_E_ARGUMENT, "eps is", "wants 0 or more");
+    }
+    REFUSED(build(g, "n", field.f32, 1, "elementwise=1"), NADIR_E_ARGUMENT, "elementwise_affine");
+  }
+  REFUSED(nadir_rms_norm_add(g, "n", field.f32, 1, "bias=0"), NADIR_E_ARGUMENT, "bias");
+}
+
+void groups_divide_the_channels(void**) {
+  nadir_graph* g = field.g;
+  const nadir_node x = input(g, NADIR_F32, {2, 4, 3}, "channels"),
+                   turned = input(g, NADIR_F32, {2, 4, kBatch}, "turned");
+  bed_watch(&field.base);
+  REFUSED(nadir_group_norm_add(g, "n", x, 3, nullptr), NADIR_E_SHAPE, "num_groups is 3", "divisor of the channels, 4");
+  REFUSED(nadir_group_norm_add(g, "n", x, 0, nullptr), NADIR_E_ARGUMENT, "num_groups is 0", "at least 1");
+  REFUSED(nadir_group_norm_add(g, "n", field.three, 1, nullptr), NADIR_E_SHAPE, "\"three\"", "rank of at least 2");
+  REFUSED(nadir_group_norm_add(g, "n", turned, 2, nullptr), NADIR_E_SHAPE, "\"turned\"", "dimension 2");
+  REFUSED(nadir_group_norm_add(g, "n", x, 2, "eps=-1"), NADIR_E_ARGUMENT, "eps is -1");
+  REFUSED(nadir_group_norm_add(g, "n", x, 2, "bias=0"), NADIR_E_ARGUMENT, "bias");
+  REFUSED(nadir_instance_norm_add(g, "n", field.f32, nullptr), NADIR_E_SHAPE, "\"f32\"", "rank of at least 3");
+  REFUSED(nadir_instance_norm_add(g, "n", turned, nullptr), NADIR_E_SHAPE, "\"turned\"", "dimension 2");
+  REFUSED(nadir_instance_norm_add(g, "n", x, "eps=-1"), NADIR_E_ARGUMENT, "eps is -1");
+}
+
+void embeddings_have_rows_and_columns(void**) {
+  nadir_graph* g = field.g;
+  REFUSED(nadir_embedding_add(g, "e", field.index, 0, 2, nullptr), NADIR_E_ARGUMENT, "num_embeddings is 0");
+  REFUSED(nadir_embedding_add(g, "e", field.index, 3, -2, nullptr), NADIR_E_ARGUMENT, "embedding_dim is -2");
+  REFUSED(nadir_embedding_add(g, "e", field.index, 3, 2, "padding_idx=3"), NADIR_E_ARGUMENT, "padding_idx is 3",
+          "-3 to 2");
+  REFUSED(nadir_embedding_add(g, "e", field.index, 3, 2, "padding_idx=-4"), NADIR_E_ARGUMENT, "padding_idx is -4");
+  REFUSED(nadir_embedding_add(g, "e", field.index, 3, 2, "dtype=i32"), NADIR_E_ARGUMENT, "dtype", "f32, f64");
+  REFUSED(nadir_embedding_add(g, "e", field.eight_index, 3, 2, nullptr), NADIR_E_SHAPE, "8");
+}
+
+void recurrence_wants_sequences(void**) {
+  nadir_graph* g = field.g;
+  const nadir_node x = input(g, NADIR_F32, {4, 2, 3}, "series"), h = input(g, NADIR_F32, {1, 2, 5}, "h"),
+                   double_h = input(g, NADIR_F64, {1, 2, 5}, "double_h"), mask = input(g, NADIR_U8, {4, 2}, "m"),
+                   turned = input(g, NADIR_U8, {2, 4}, "turned"),
+                   long_one = input(g, NADIR_F32, {kBatch, 2, 3}, "long"),
+                   none = input(g, NADIR_F32, {0, 2, 3}, "none"), wide = input(g, NADIR_F32, {2, 3, kBatch}, "wide");
+  bed_watch(&field.base);
+  nadir_node h_n = field.f32, c_n = field.f32;
+  const auto lstm = [&](nadir_node x, nadir_node h0, nadir_node c0, nadir_node mask, std::int64_t hidden,
+                        const char* options) {
+    return nadir_lstm_add(g, "r", x, h0, c0, mask, hidden, options, &h_n, &c_n);
+  };
+  REFUSED(lstm(x, kNone, kNone, kNone, 0, nullptr), NADIR_E_ARGUMENT, "lstm_add", "\"r\"", "hidden_size is 0");
+  assert_true(h_n == NADIR_NONE && c_n == NADIR_NONE);
+  REFUSED(lstm(field.three, kNone, kNone, kNone, 5, nullptr), NADIR_E_SHAPE, "\"three\"", "rank of 2 or 3");
+  REFUSED(lstm(field.eight, kNone, kNone, kNone, 5, nullptr), NADIR_E_SHAPE, "\"eight\"", "rank of 2 or 3");
+  REFUSED(lstm(long_one, kNone, kNone, kNone, 5, nullptr), NADIR_E_SHAPE, "\"long\"", "dimension 0");
+  REFUSED(lstm(none, kNone, kNone, kNone, 5, nullptr), NADIR_E_SHAPE, "\"none\"", "dimension 0");
+  REFUSED(lstm(wide, kNone, kNone, kNone, 5, nullptr), NADIR_E_SHAPE, "\"wide\"", "dimension 2");
+  REFUSED(lstm(x, field.f32, kNone, kNone, 5, nullptr), NADIR_E_SHAPE, "h0", "\"f32\"", "wants [1, 2, 5]");
+  REFUSED(lstm(x, h, field.f32, kNone, 5, nullptr), NADIR_E_SHAPE, "c0", "\"f32\"", "wants [1, 2, 5]");
+  REFUSED(lstm(x, h, h, kNone, 5, "num_layers=2 bidirectional=1"), NADIR_E_SHAPE, "h0", "wants [4, 2, 5]");
+  REFUSED(lstm(x, h, h, kNone, 5, "batch_first=1"), NADIR_E_SHAPE, "h0", "wants [1, 4, 5]");
+  REFUSED(lstm(x, double_h, kNone, kNone, 5, nullptr), NADIR_E_DTYPE, "\"double_h\"", "f64");
+  REFUSED(lstm(x, field.base.foreign, kNone, kNone, 5, nullptr), NADIR_E_ARGUMENT, "h0");
+  REFUSED(lstm(x, h, field.base.foreign, kNone, 5, nullptr), NADIR_E_ARGUMENT, "c0");
+  REFUSED(lstm(x, h, h, field.base.foreign, 5, nullptr), NADIR_E_ARGUMENT, "mask");
+  REFUSED(lstm(x, h, h, turned, 5, nullptr), NADIR_E_SHAPE, "mask", "\"turned\"", "wants [4, 2]");
+  REFUSED(lstm(x, kNone, kNone, field.mask, 5, "batch_first=1"), NADIR_E_SHAPE, "mask", "\"mask\"", "wants [4, 2]");
+  REFUSED(lstm(x, h, h, field.f32, 5, nullptr), NADIR_E_DTYPE, "mask", "\"f32\"", "u8");
+  REFUSED(lstm(x, h, h, mask, 5, "dropout=1.5"), NADIR_E_ARGUMENT, "dropout is 1.5", "0 to 1");
+  REFUSED(lstm(x, h, h, mask, 5, "num_layers=0"), NADIR_E_ARGUMENT, "num_layers");
+  REFUSED(lstm(x, h, h, mask, 5, "nonlinearity=relu"), NADIR_E_ARGUMENT, "nonlinearity");
+  REFUSED(nadir_gru_add(g, "r", x, field.f32, kNone, 5, nullptr, &h_n), NADIR_E_SHAPE, "gru_add", "h0");
+  REFUSED(nadir_gru_add(g, "r", x, kNone, kNone, 5, "dropout=-1", &h_n), NADIR_E_ARGUMENT, "dropout is -1");
+  REFUSED(nadir_rnn_add(g, "r", x, kNone, turned, 5, nullptr, &h_n), NADIR_E_SHAPE, "rnn_add", "mask");
+  REFUSED(nadir_rnn_add(g, "r", x, kNone, kNone, 5, "nonlinearity=sigmoid", &h_n), NADIR_E_ARGUMENT, "nonlinearity",
+          "tanh, relu");
+  REFUSED(nadir_rnn_add(g, "r", x, kNone, kNone, std::int64_t{1} << 61, nullptr, &h_n), NADIR_E_SHAPE, "2^63");
+  REFUSED(lstm(x, kNone, kNone, kNone, std::int64_t{1} << 62, nullptr), NADIR_E_SHAPE, "too long");
+}
+
+void attention_wants_operands_that_fit(void**) {
+  nadir_graph* g = field.g;
+  const nadir_node q = input(g, NADIR_F32, {2, 4, 6}, "q"), k = input(g, NADIR_F32, {2, 5, 6}, "k"),
+                   v = input(g, NADIR_F32, {2, 5, 3}, "v"), other = input(g, NADIR_F32, {3, 5, 6}, "other"),
+                   mask = input(g, NADIR_U8, {4, 4}, "m"), single = input(g, NADIR_F64, {2, 5, 6}, "double"),
+                   rows = input(g, NADIR_F32, {kBatch, 6}, "rows"), none = input(g, NADIR_F32, {2, 4, 0}, "none");
+  bed_watch(&field.base);
+  const auto attend = [&](nadir_node q, nadir_node k, nadir_node v, nadir_node mask, const char* options) {
+    return nadir_scaled_dot_product_attention(g, q, k, v, mask, options);
+  };
+  REFUSED(attend(field.three, k, v, kNone, nullptr), NADIR_E_SHAPE, "query", "\"three\"", "rank of 2 to 8");
+  REFUSED(attend(q, v, v, kNone, nullptr), NADIR_E_SHAPE, "\"q\" is [2, 4, 6]", "\"v\" is [2, 5, 3]",
+          "dimension -1 of query to be dimension -1 of key");
+  REFUSED(attend(q, k, q, kNone, nullptr), NADIR_E_SHAPE, "\"k\"", "\"q\"",
+          "dimension -2 of key to be dimension -2 of value");
+  REFUSED(attend(q, other, k, kNone, nullptr), NADIR_E_SHAPE, "\"q\"", "\"other\"", "leading dimensions");
+  REFUSED(attend(q, k, other, kNone, nullptr), NADIR_E_SHAPE, "\"other\"", "leading dimensions");
+  REFUSED(attend(none, none, none, kNone, nullptr), NADIR_E_SHAPE, "query", "\"none\"", "dimension 2");
+  REFUSED(attend(q, single, v, kNone, nullptr), NADIR_E_DTYPE, "\"double\"", "f64");
+  REFUSED(attend(q, k, single, kNone, nullptr), NADIR_E_DTYPE, "\"double\"", "f64");
+  REFUSED(attend(q, k, v, mask, nullptr), NADIR_E_SHAPE, "attn_mask", "\"m\"", "[2, 4, 5]");
+  REFUSED(attend(q, k, v, field.i32, nullptr), NADIR_E_DTYPE, "attn_mask", "\"i32\"", "u8 or f32");
+  REFUSED(attend(q, k, v, field.base.foreign, nullptr), NADIR_E_ARGUMENT, "attn_mask");
+  REFUSED(attend(rows, rows, rows, kNone, "is_causal=1"), NADIR_E_SHAPE, "query", "\"rows\"", "dimension 0");
+  REFUSED(attend(q, k, v, kNone, "dropout_p=2"), NADIR_E_ARGUMENT, "dropout_p is 2", "0 to 1");
+  REFUSED(attend(q, k, v, kNone, "dropout=0.5"), NADIR_E_ARGUMENT, "dropout", "dropout_p");
+}
+
+void heads_divide_the_embedding(void**) {
+  nadir_graph* g = field.g;
+  const nadir_node q = input(g, NADIR_F32, {4, 2, 6}, "q"), k = input(g, NADIR_F32, {5, 2, 3}, "k"),
+                   mask = input(g, NADIR_U8, {4, 4}, "m"), padding = input(g, NADIR_U8, {2, 4}, "p"),
+                   flat = input(g, NADIR_F32, {5, 3}, "flat"), single = input(g, NADIR_F64, {5, 2, 3}, "double");
+  bed_watch(&field.base);
+  nadir_node weights = field.f32;
+  const auto attend = [&](nadir_node q, nadir_node k, nadir_node v, nadir_node padding, nadir_node mask,
+                          std::int64_t heads, const char* options) {
+    return nadir_multi_head_attention_add(g, "a", q, k, v, padding, mask, heads, options, &weights);
+  };
+  REFUSED(attend(q, k, k, kNone, kNone, 4, nullptr), NADIR_E_SHAPE, "\"a\"", "num_heads is 4",
+          "divisor of the embedding's size, 6");
+  assert_true(weights == NADIR_NONE);
+  REFUSED(attend(q, k, k, kNone, kNone, 0, nullptr), NADIR_E_ARGUMENT, "num_heads is 0");
+  REFUSED(attend(field.three, k, k, kNone, kNone, 1, nullptr), NADIR_E_SHAPE, "\"three\"", "rank of 2 to 3");
+  REFUSED(attend(q, flat, k, kNone, kNone, 1, nullptr), NADIR_E_SHAPE, "\"flat\"", "rank of 3 to 3");
+  REFUSED(attend(q, k, q, kNone, kNone, 1, nullptr), NADIR_E_SHAPE, "\"k\"", "\"q\"", "dimension -3 of key");
+  REFUSED(attend(q, k, k, kNone, kNone, 1, "batch_first=1"), NADIR_E_SHAPE, "\"q\"", "\"k\"", "dimension -3 of query");
+  REFUSED(attend(q, single, k, kNone, kNone, 1, nullptr), NADIR_E_DTYPE, "\"double\"", "f64");
+  REFUSED(attend(q, k, k, padding, kNone, 1, nullptr), NADIR_E_SHAPE, "key_padding_mask", "\"p\"", "wants [2, 5]");
+  REFUSED(attend(q, k, k, field.f32, kNone, 1, nullptr), NADIR_E_DTYPE, "key_padding_mask", "\"f32\"");
+  REFUSED(attend(q, k, k, kNone, mask, 2, nullptr), NADIR_E_SHAPE, "attn_mask", "\"m\"", "wants [4, 5]");
+  REFUSED(attend(q, k, k, kNone, q, 2, nullptr), NADIR_E_SHAPE, "attn_mask", "\"q\"", "wants [4, 4, 5]");
+  REFUSED(attend(q, k, k, kNone, field.i32, 2, nullptr), NADIR_E_DTYPE, "attn_mask", "\"i32\"");
+  REFUSED(attend(q, k, k, field.base.foreign, kNone, 2, nullptr), NADIR_E_ARGUMENT, "key_padding_mask");
+  REFUSED(attend(q, k, k, kNone, kNone, 2, "dropout=-0.5"), NADIR_E_ARGUMENT, "dropout is -0.5");
+}
+
 // ------------------------------------------------------------------------------------------------------ the two checks
 
 void the_gradient_check_wants_a_loss_of_f64() {
@@ -946,6 +1114,12 @@ int main() {
       FIELD_TEST(results_end_at_2_to_63_bytes),
       FIELD_TEST(options_are_those_that_there_are),
       FIELD_TEST(probabilities_are_between_0_and_1),
+      FIELD_TEST(norms_want_dimensions_that_are_there),
+      FIELD_TEST(groups_divide_the_channels),
+      FIELD_TEST(embeddings_have_rows_and_columns),
+      FIELD_TEST(recurrence_wants_sequences),
+      FIELD_TEST(attention_wants_operands_that_fit),
+      FIELD_TEST(heads_divide_the_embedding),
       OPERATION_TEST(results_below_2_to_63_bytes_are_possible),
       OPERATION_TEST(the_gradient_check_wants_a_loss_of_f64),
       OPERATION_TEST(the_gradient_check_tells_what_differs),

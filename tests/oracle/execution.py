@@ -6,7 +6,7 @@ import torch
 
 from nadir import OPEN, Dtype, NadirError, is_symbolic, resolve
 from program import Call, Leaf, Program, Ref, mapped
-from table import reference_of
+from table import OPERATIONS, reference_of
 
 TORCH = {Dtype.F32: torch.float32, Dtype.F64: torch.float64, Dtype.I32: torch.int32, Dtype.I64: torch.int64,
          Dtype.U8: torch.uint8}
@@ -91,7 +91,8 @@ def build(graph, program):
 
 def split_arguments(call):
     """The arguments of a call, and the parameters that it makes if it is a layer, which stand behind them."""
-    count = 3 if call.name == "linear_add" else len(call.arguments)
+    known = OPERATIONS.get(call.name)
+    count = len(call.arguments) if known is None or known.given is None else known.given
     return call.arguments[:count], call.arguments[count:]
 
 

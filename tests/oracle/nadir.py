@@ -151,14 +151,14 @@ class Graph:
         self.library.check(function, status, self.library.graph_error(self.handle))
 
     def build(self, name, *arguments, **options):
-        """Calls the builder `nadir_<name>`: a node, or a list of nodes if it makes several.
+        """Calls the builder `nadir_<name>`: a node, or a list of nodes if it makes several, the one that it returns first.
 
         The arguments are those of the header without what is known anyway: the graph, the number of elements of a list,
         the size of an array. The options are keywords.
         """
         prototype = self.library.prototypes[name]
         given = iter(arguments)
-        values, made, length = [], None, None
+        values, made, others, length = [], None, [], None
         for parameter in prototype.parameters:
             if parameter.name == "graph":
                 values.append(self.handle)
@@ -172,6 +172,9 @@ class Graph:
                 # As many nodes as the list before it has elements.
                 made = (ctypes.c_uint32 * values[-1])()
                 values.append(made)
+            elif parameter.type == "nadir_node" and parameter.is_pointer and not parameter.is_const:
+                others.append(ctypes.c_uint32())
+                values.append(others[-1])
             elif parameter.type == "void":
                 array = next(given)
                 values.append(pointer_to(array))
@@ -191,7 +194,7 @@ class Graph:
             return list(made)
         if result == NONE:
             self.check(f"nadir_{name}")
-        return result
+        return [result] + [one.value for one in others] if others else result
 
     def find(self, name):
         return self.library.graph_find(self.handle, name.encode())

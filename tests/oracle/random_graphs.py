@@ -173,9 +173,12 @@ class Pool(Source):
             raise Unsuitable("an index into nothing")
         return self._leaf(shape, INTEGERS, Domain(0, min(lengths) - 1))
 
-    def layer(self, name, shape):
-        array = self.generator.uniform(-1, 1, shape).astype(self.dtype.numpy)
+    def layer(self, name, shape, domain=REAL):
+        array = self.generator.uniform(max(domain.low, -1), min(domain.high, 1), shape).astype(self.dtype.numpy)
         return self.add(Leaf("layer", self.dtype, shape, (array, array), name))
+
+    def call(self, entry, shape, dtype):
+        return self.add(entry)
 
     def _new_shape(self, fits):
         for _ in range(50):

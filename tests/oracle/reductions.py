@@ -1,4 +1,4 @@
-"""Products of matrices, layers and losses; and what computes along axes."""
+"""Products of matrices and losses; and what computes along axes."""
 import math
 
 import torch
@@ -11,7 +11,7 @@ from table import mask, operation
 
 # ------------------------------------------------------------------------------------------------------------ products
 
-PRODUCTS = "products and layers"
+PRODUCTS = "products and losses"
 
 
 def sample_matmul(s):
@@ -59,23 +59,6 @@ def sample_outer(s):
 @operation(PRODUCTS, sample_outer)
 def outer(a, b):
     return torch.outer(a, b)
-
-
-def sample_linear_add(s):
-    x = s.tensor(ranks=(1, s.ranks[1]), accept=lambda shape: not is_symbolic(shape[-1]) and shape[-1] > 0)
-    out_features = s.rng.choice((1, 2, 3, 4, 17))
-    options = s.options(bias=s.rng.randint(0, 1))
-    name = f"layer{int(x)}_{s.rng.getrandbits(32):08x}"
-    made = [s.layer(name + ".weight", (out_features, s.shape_of(x)[-1]))]
-    if options.get("bias", 1):
-        made.append(s.layer(name + ".bias", (out_features,)))
-    return Call("linear_add", (name, x, out_features, *made), options)
-
-
-@operation(PRODUCTS, sample_linear_add)
-def linear_add(name, x, out_features, weight, made_bias=0, bias=1):
-    # The parameters that it makes stand after its own arguments.
-    return torch.matmul(x, weight.mT) + made_bias
 
 
 def sample_mse_loss(s):

@@ -114,8 +114,12 @@ class Source:
         """A value that broadcasts with `shape`."""
         raise NotImplementedError
 
-    def layer(self, name, shape):
-        """A parameter of that name, which the layer about to be called will make."""
+    def layer(self, name, shape, domain=REAL):
+        """A parameter of that name with numbers in the domain, which the layer about to be called will make."""
+        raise NotImplementedError
+
+    def call(self, entry, shape, dtype):
+        """The value of a call, which has that shape and dtype, as an operand."""
         raise NotImplementedError
 
     def mask(self, shape=None):
@@ -179,9 +183,12 @@ class Fresh(Source):
     def partner(self, shape, dtypes=None, domain=REAL):
         return self.tensor(self.widened(shape), dtypes, domain)
 
-    def layer(self, name, shape):
-        array = REAL.draw(self.generator, shape, on_grid=False).astype(self.dtype.numpy)
+    def layer(self, name, shape, domain=REAL):
+        array = domain.draw(self.generator, shape, on_grid=False).astype(self.dtype.numpy)
         return self._add(Leaf("layer", self.dtype, shape, (array,), name), shape, self.dtype)
+
+    def call(self, entry, shape, dtype):
+        return self._add(entry, shape, dtype)
 
     def _add(self, entry, shape, dtype):
         self.known.append((shape, dtype))

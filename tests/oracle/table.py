@@ -28,15 +28,17 @@ class Operation:
     margin: Callable = None
     # Whether its value has the very bits that PyTorch computes, since it rounds at most once or only moves elements.
     exact: bool = False
+    # For a layer: how many of the arguments are those of the C function. The others are the parameters that it makes.
+    given: int = None
 
 
 OPERATIONS = {}
 
 
-def operation(family, sample, margin=None, exact=False, name=None):
+def operation(family, sample, margin=None, exact=False, name=None, given=None):
     """Enters the reference below it into the table, by its own name unless another is given."""
     def enter(reference):
-        OPERATIONS[name or reference.__name__] = Operation(family, reference, sample, margin, exact)
+        OPERATIONS[name or reference.__name__] = Operation(family, reference, sample, margin, exact, given)
         return reference
     return enter
 
