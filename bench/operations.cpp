@@ -301,8 +301,22 @@ void add_products(std::vector<Row>& rows) {
           nadir_matmul(g, b.floats({16, 64, 64}), b.floats({16, 64, 64}), nullptr));
 }
 
+// Images of 16 channels and 32 x 32 positions, in a batch of 16.
+void add_convolutions(std::vector<Row>& rows) {
+  const double taps = 2.0 * 16 * 16 * 16 * 32 * 32 * 9;
+  PRODUCT(taps, "conv2d", nadir_conv2d_add(g, nullptr, b.floats({16, 16, 32, 32}), 16, 3, "padding=1"));
+  PRODUCT(taps / 4, "conv2d, stride 2",
+          nadir_conv2d_add(g, nullptr, b.floats({16, 16, 32, 32}), 16, 3, "padding=1 stride=2"));
+  PRODUCT(taps, "conv_transpose2d",
+          nadir_conv_transpose2d_add(g, nullptr, b.floats({16, 16, 32, 32}), 16, 3, "padding=1"));
+  PRODUCT(taps / 3, "conv1d", nadir_conv1d_add(g, nullptr, b.floats({16, 16, 1024}), 16, 3, "padding=1"));
+  PRODUCT(taps / 3, "conv_transpose1d",
+          nadir_conv_transpose1d_add(g, nullptr, b.floats({16, 16, 1024}), 16, 3, "padding=1"));
+}
+
 // Sequences of 20 steps and of 16 in a batch; attention of 64 keys for each of 64 queries.
 void add_sequences(std::vector<Row>& rows) {
+  ROW("batch_norm", nadir_batch_norm_add(g, nullptr, b.floats({b.n / 1000, 10, 100}), nullptr));
   ROW("layer_norm", nadir_layer_norm_add(g, nullptr, b.matrix(), 1, nullptr));
   ROW("rms_norm", nadir_rms_norm_add(g, nullptr, b.matrix(), 1, nullptr));
   ROW("group_norm", nadir_group_norm_add(g, nullptr, b.floats({b.n / 1000, 10, 100}), 2, nullptr));
@@ -398,8 +412,10 @@ void print_missing(const std::vector<Row>& rows) {
   };
   for (const std::string_view name : names) {
     const auto is_of = [&](const Row& row) { return row.name.substr(0, row.name.find(',')) == name; };
-    // That is what uniform, normal, bernoulli and dropout are made of.
-    if (name == "random" || std::any_of(rows.begin(), rows.end(), is_of)) continue;
+    // What others are made of: uniform, normal, bernoulli and dropout; losses; convolutions.
+    const std::string_view parts[] = {"random", "check_range", "conv", "conv_input", "conv_weight"};
+    if (std::count(std::begin(parts), std::end(parts), name) > 0 || std::any_of(rows.begin(), rows.end(), is_of))
+      continue;
     std::printf("no row measures %.*s\n", int(name.size()), name.data());
   }
 }
@@ -420,6 +436,7 @@ int main(int argc, char** argv) {
   add_shapes(rows);
   add_indexed_and_random(rows);
   add_products(rows);
+  add_convolutions(rows);
   add_sequences(rows);
   print_missing(rows);
   std::erase_if(rows, [&](const Row& row) { return !is_wanted(row, words); });

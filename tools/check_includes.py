@@ -18,7 +18,7 @@ LAYERS = {
     "autodiff": {"ops", "graph", "base"},
     "ops": {"graph", "base", "kernels/ids.h"},
     "graph": {"base"},
-    "kernels": {"ops/registry.def", "base/dtype.h", "base/random.h"},
+    "kernels": {"ops/registry.def", "base/convolution.h", "base/dtype.h", "base/random.h"},
     "base": set(),
 }
 

@@ -896,6 +896,67 @@ NADIR_API nadir_node nadir_linear_add(nadir_graph *graph, const char *name, nadi
                                       const char *options);
 
 /**
+ * A convolution over one dimension, as PyTorch's conv1d: y[n, o, i] = bias[o] + the sum over c and k of
+ * weight[o, c, k] * x[n, c', i * stride - padding + k * dilation], where x is 0 outside and c' goes over the channels of o's group.
+ *
+ * Shapes: x [batch, channels, length] or [channels, length]; weight [out_channels, channels / groups, kernel_size]; bias [out_channels] or
+ * NADIR_NONE; y as x with out_channels and (length + 2 * padding - dilation * (kernel_size - 1) - 1) / stride + 1, rounded down.
+ *
+ * Options: `stride` (1), `padding` (0; on both sides; valid: 0; same: as much as keeps the length, of an odd number the more after it;
+ * wants a stride of 1), `dilation` (1), `groups` (1). Gradients: to x, the transposed convolution of gy; to weight and bias.
+ * Errors: NADIR_E_ARGUMENT for a bad option, or groups that divide no channels; NADIR_E_SHAPE for shapes that do not fit, among them a
+ * kernel larger than the padded x, and for a batch in any dimension but the first; NADIR_E_DTYPE.
+ */
+NADIR_API nadir_node nadir_conv1d(nadir_graph *graph, nadir_node x, nadir_node weight, nadir_node bias,
+                                  const char *options);
+
+/**
+ * The same over two dimensions, as PyTorch's conv2d: x [batch, channels, height, width] or without batch, weight [out_channels,
+ * channels / groups, kernel_h, kernel_w]. Options: also `stride_h`, `stride_w`, `padding_h`, `padding_w`, `dilation_h`, `dilation_w`, for one
+ * dimension alone.
+ */
+NADIR_API nadir_node nadir_conv2d(nadir_graph *graph, nadir_node x, nadir_node weight, nadir_node bias,
+                                  const char *options);
+
+/**
+ * A transposed convolution, as PyTorch's conv_transpose1d: what a convolution with this weight does to the gradient of its result.
+ *
+ * Shapes: x [batch, channels, length] or [channels, length]; weight [channels, out_channels / groups, kernel_size]; bias [out_channels] or
+ * NADIR_NONE; y as x with out_channels and (length - 1) * stride - 2 * padding + dilation * (kernel_size - 1) + output_padding + 1.
+ *
+ * Options: `stride` (1), `padding` (0), `output_padding` (0; less than the stride or the dilation), `dilation` (1), `groups` (1).
+ * Errors: as for `nadir_conv1d`.
+ */
+NADIR_API nadir_node nadir_conv_transpose1d(nadir_graph *graph, nadir_node x, nadir_node weight, nadir_node bias,
+                                            const char *options);
+
+/** The same over two dimensions, with options for one dimension alone as for `nadir_conv2d`, also `output_padding_h` and `_w`. */
+NADIR_API nadir_node nadir_conv_transpose2d(nadir_graph *graph, nadir_node x, nadir_node weight, nadir_node bias,
+                                            const char *options);
+
+/**
+ * Adds a convolution with parameters of its own, as PyTorch's Conv1d: `nadir_conv1d` with `name`.weight and `name`.bias, of x's dtype, which
+ * start uniform in ±1/sqrt(channels / groups * kernel_size). A NULL name is derived.
+ *
+ * Options: those of `nadir_conv1d`, and `bias` (1). Errors: as there, and NADIR_E_ARGUMENT for a bad name or a size below 1;
+ * NADIR_E_STATE once the graph has a session.
+ */
+NADIR_API nadir_node nadir_conv1d_add(nadir_graph *graph, const char *name, nadir_node x, int64_t out_channels,
+                                      int64_t kernel_size, const char *options);
+
+/** The same of `nadir_conv2d`, as PyTorch's Conv2d. Options: also `kernel_h` and `kernel_w`, which override `kernel_size`. */
+NADIR_API nadir_node nadir_conv2d_add(nadir_graph *graph, const char *name, nadir_node x, int64_t out_channels,
+                                      int64_t kernel_size, const char *options);
+
+/** The same of `nadir_conv_transpose1d`, as PyTorch's ConvTranspose1d: uniform in ±1/sqrt(out_channels / groups * kernel_size). */
+NADIR_API nadir_node nadir_conv_transpose1d_add(nadir_graph *graph, const char *name, nadir_node x,
+                                                int64_t out_channels, int64_t kernel_size, const char *options);
+
+/** The same of `nadir_conv_transpose2d`, as PyTorch's ConvTranspose2d. Options: also `kernel_h` and `kernel_w`. */
+NADIR_API nadir_node nadir_conv_transpose2d_add(nadir_graph *graph, const char *name, nadir_node x,
+                                                int64_t out_channels, int64_t kernel_size, const char *options);
+
+/**
  * Adds a batch normalisation (Ioffe and Szegedy 2015), as PyTorch's BatchNorm1d, 2d and 3d: y = (x - mean) / sqrt(var + eps) * weight +
  * bias for each channel. In training mean and biased variance are those of the batch, over all dimensions but the channels; in
  * evaluation they are running statistics.

@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "base/convolution.h"
+
 namespace nadir {
 
 // out[i] = f(in[0][i], …) for i < count; where bit k of `splat` is set, in[k] is one value for all i.
@@ -125,6 +127,17 @@ struct IndexArguments {
   std::uint32_t node;
 };
 
+// A convolution: of images `a` with weights `b`; of results with weights, to images; or of images with results, to weights.
+// `scratch` is as large as lower_convolution.cpp says.
+struct ConvArguments {
+  void* out;
+  const void* a;
+  const void* b;
+  void* scratch;
+  std::int64_t batch;
+  ConvGeometry geometry;
+};
+
 // Whether each of `in` is in [low, high], or `allowed` or NaN; `inner` of them are a row.
 struct CheckArguments {
   const void* in;
@@ -164,6 +177,7 @@ union Arguments {
   IndexArguments index;
   RandomArguments random;
   CheckArguments check;
+  ConvArguments conv;
   UpdateArguments update;
   const RuleArguments* rule;  // which are many, and in no plan
   NestArguments nest;

@@ -20,6 +20,9 @@ struct KernelTable {
   // The same bits as matmul, faster where a few products are all there is, or one element (which is small too).
   Kernel small_matmul[kFloatCount];
   Kernel dot[kFloatCount];
+  Kernel conv[kFloatCount];
+  Kernel conv_input[kFloatCount];
+  Kernel conv_weight[kFloatCount];
   Kernel sgd[kFloatCount];
   Kernel rule[kFloatCount];
   // Whether no element is NaN or infinite.

@@ -171,10 +171,9 @@ Expr bce_with_logits_loss(Expr logits, Expr target, Expr pos_weight, Options& op
   const Expr one = scalar(logits.graph(), logits.dtype(), 1);
   Expr positive = log_sigmoid(logits);
   if (!pos_weight.is_none()) {
-    positive = mul(positive, add(mul(sub(pos_weight, one), target), one));
-    if (positive.shape() != logits.shape()) {
-      fail(Status::kShape, "pos_weight ", pos_weight, ", logits ", logits, "; wants one that broadcasts to the logits");
-    }
+    check_same_dtype(logits, pos_weight);
+    const Expr weight = broadcast_to(pos_weight, logits.shape());
+    positive = mul(positive, add(mul(sub(weight, one), target), one));
   }
   return reduced(sub(mul(sub(one, target), logits), positive), reduction);
 }

@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "base/convolution.h"
 #include "graph/graph.h"
 #include "kernels/ids.h"
 #include "plan/view.h"
@@ -37,6 +38,7 @@ struct Step {
   View out;
   std::array<View, 3> in;
   Place scratch;
+  ConvGeometry conv{};
   // The operand as dense [outer, length, inner]; `count` indices; what a sum is divided by.
   Extent outer, length, inner, count, divisor;
 };

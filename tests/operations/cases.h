@@ -34,6 +34,9 @@ Cases full(), broadcast_to(), reshape(), flatten(), squeeze(), unsqueeze(), perm
 // index_cases.cpp
 Cases index_select(), index_add(), gather(), scatter_add(), one_hot();
 
+// convolution_cases.cpp
+Cases conv1d(), conv2d(), conv_transpose1d(), conv_transpose2d(), conv(), conv_input(), conv_weight();
+
 // loss_cases.cpp
 Cases mse_loss(), l1_loss(), huber_loss(), smooth_l1_loss(), hinge_loss(), hinge_embedding_loss(), kl_div_loss(),
     bce_loss(), bce_with_logits_loss(), cross_entropy_loss(), nll_loss(), cosine_embedding_loss(),
@@ -43,7 +46,7 @@ Cases mse_loss(), l1_loss(), huber_loss(), smooth_l1_loss(), hinge_loss(), hinge
 Cases random(), uniform(), normal(), bernoulli(), dropout();
 
 // layer_cases.cpp
-Cases layer_norm(), rms_norm(), group_norm(), instance_norm(), embedding(), rnn(), gru(), lstm(),
+Cases batch_norm(), layer_norm(), rms_norm(), group_norm(), instance_norm(), embedding(), rnn(), gru(), lstm(),
     scaled_dot_product_attention(), multi_head_attention();
 
 }  // namespace operations::cases

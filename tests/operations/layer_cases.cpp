@@ -540,6 +540,51 @@ Cases group_norm() {
   return cases;
 }
 
+// By the statistics of the batch, or in evaluation by running ones, which are 0 and 1 at first.
+Cases batch_norm() {
+  Cases cases;
+  for (const Shape& shape : {Shape{4, 3}, Shape{2, 2, 3}, Shape{2, 2, 1, 3}, Shape{kBatch, 2, 4}}) {
+    for (const bool is_affine : {true, false}) {
+      for (const bool is_running : {true, false}) {
+        Case c = layer_case(is_running ? "batch_norm" : "batch_norm without running statistics");
+        const std::int64_t channels = shape[1];
+        c.operands = {{shape, spread(-1, 1), 0, {}}};
+        if (is_affine) c.operands.push_back(made_param("weight", {channels}, 0.5, 2));
+        if (is_affine) c.operands.push_back(made_param("bias", {channels}, -1, 1));
+        c.batches = {2, 5};
+        c.needs_rows = true;
+        c.is_random = is_running;
+        std::string options = is_affine ? "eps=0.25" : "eps=0.25 affine=0";
+        if (!is_running) options += " track_running_stats=0";
+        c.build = [options](const Scope& scope, const Nodes& x) {
+          return nadir_batch_norm_add(scope.graph, "layer", x[0], options.c_str());
+        };
+        c.reference = [=](const Arrays& x) {
+          const auto by_channel = static_cast<std::size_t>(channels);
+          const std::size_t inner = x[0].size() / x[0].shape()[0] / by_channel;
+          std::vector<Row> rows(by_channel);
+          const auto channel_of = [&](std::size_t i) { return i / inner % by_channel; };
+          for (std::size_t i = 0; i < x[0].size(); ++i) rows[channel_of(i)].push_back(x[0].storage()[i]);
+          Array y = x[0];
+          for (std::size_t i = 0; i < y.size(); ++i) {
+            const Row& row = rows[channel_of(i)];
+            double mean = 0, square = 0;
+            for (const double value : row) mean += value / static_cast<double>(row.size());
+            for (const double value : row) square += (value - mean) * (value - mean) / static_cast<double>(row.size());
+            if (is_running) mean = 0, square = 1;
+            y.storage()[i] = (y.storage()[i] - mean) / std::sqrt(square + 0.25);
+            if (is_affine)
+              y.storage()[i] = y.storage()[i] * x[1].storage()[channel_of(i)] + x[2].storage()[channel_of(i)];
+          }
+          return y;
+        };
+        cases.push_back(std::move(c));
+      }
+    }
+  }
+  return cases;
+}
+
 Cases instance_norm() {
   Cases cases;
   add_groups(cases, {2, 3, 4}, 3, nullptr, false, 1e-5, true);

@@ -25,6 +25,8 @@ struct Field {
   nadir_node batch = NADIR_NONE, batches = NADIR_NONE;  // [batch, 3], [2 * batch, 3]
   nadir_node eight = NADIR_NONE;                        // of rank 8, of f32
   nadir_node eight_index = NADIR_NONE;
+  nadir_node line = NADIR_NONE, image = NADIR_NONE, batched_line = NADIR_NONE,
+             kernel = NADIR_NONE;  // [2, 4, 6], [2, 4, 6, 5], [4, batch] and [4, 2, 3]
   nadir_node long_one = NADIR_NONE, long_column = NADIR_NONE, long_row = NADIR_NONE, no_row = NADIR_NONE,
              long_index = NADIR_NONE;  // 2^40 long
 };
@@ -46,6 +48,10 @@ int open_field(void** state) {
   field.batches = input(g, NADIR_F32, {2 * kBatch, 3}, "batches");
   field.eight = input(g, NADIR_F32, {1, 1, 1, 1, 1, 1, 2, 2}, "eight");
   field.eight_index = input(g, NADIR_I32, {1, 1, 1, 1, 1, 1, 2, 2}, "eight_index");
+  field.line = input(g, NADIR_F32, {2, 4, 6}, "line");
+  field.image = input(g, NADIR_F32, {2, 4, 6, 5}, "image");
+  field.batched_line = input(g, NADIR_F32, {4, kBatch}, "batched_line");
+  field.kernel = input(g, NADIR_F32, {4, 2, 3}, "kernel");
   field.long_one = input(g, NADIR_F32, {kHuge}, "long_one");
   field.long_column = input(g, NADIR_F32, {kHuge, 1}, "long_column");
   field.long_row = input(g, NADIR_F32, {1, kHuge}, "long_row");
@@ -242,6 +248,7 @@ std::vector<Call> calls() {
       CALL(one_hot, nadir_one_hot(g, x, 4, NADIR_F32)),
       CALL(dropout, nadir_dropout(g, x, 0.5)),
       CALL(linear, nadir_linear_add(g, "layer", x, 2, nullptr)),
+      CALL(batch_norm, nadir_batch_norm_add(g, "layer", x, nullptr)),
       CALL(layer_norm, nadir_layer_norm_add(g, "layer", x, 1, nullptr)),
       CALL(rms_norm, nadir_rms_norm_add(g, "layer", x, 1, nullptr)),
       CALL(group_norm, nadir_group_norm_add(g, "layer", x, 1, nullptr)),
@@ -335,6 +342,22 @@ std::vector<Call> calls() {
          return nadir_triplet_margin_loss(g, place == 0 ? x : field.f32, place == 1 ? x : field.f32,
                                           place == 2 ? x : field.f32, nullptr);
        }},
+      {"conv1d", 2,
+       [](nadir_graph* g, int place, nadir_node x) {
+         return nadir_conv1d(g, place == 0 ? x : field.f32, place == 1 ? x : field.f32, NADIR_NONE, nullptr);
+       }},
+      {"conv2d", 2,
+       [](nadir_graph* g, int place, nadir_node x) {
+         return nadir_conv2d(g, place == 0 ? x : field.f32, place == 1 ? x : field.f32, NADIR_NONE, nullptr);
+       }},
+      {"conv_transpose1d", 2,
+       [](nadir_graph* g, int place, nadir_node x) {
+         return nadir_conv_transpose1d(g, place == 0 ? x : field.f32, place == 1 ? x : field.f32, NADIR_NONE, nullptr);
+       }},
+      {"conv_transpose2d", 2,
+       [](nadir_graph* g, int place, nadir_node x) {
+         return nadir_conv_transpose2d(g, place == 0 ? x : field.f32, place == 1 ? x : field.f32, NADIR_NONE, nullptr);
+       }},
       {"slice_set", 2,
        [](nadir_graph* g, int place, nadir_node x) {
          return nadir_slice_set(g, place == 0 ? x : field.f32, 0, 0, 1, 1, place == 1 ? x : field.scalar);
@@ -369,7 +392,7 @@ std::vector<Call> calls() {
 
 void every_operation_is_called_here(void**) {
   // Which are in others: the last three, and losses.
-  std::set<std::string> called = {"random", "check_range"};
+  std::set<std::string> called = {"random", "check_range", "conv", "conv_input", "conv_weight"};
   for (const Call& call : calls()) called.insert(call.name);
   for (const char* name : {
 #define NAMED(name) #name,
@@ -1085,6 +1108,76 @@ void the_gradient_check_leaves_gradients_alone() {
 #define FIELD_TEST(function) \
   { #function, function, open_field, close_field, nullptr }
 
+void convolutions_refuse_what_does_not_fit(void**) {
+  nadir_graph* g = field.g;
+  const nadir_node line = field.line, image = field.image, batched_line = field.batched_line;
+  const auto add = [&](const char* options) { return nadir_conv1d_add(g, "layer", line, 4, 3, options); };
+  REFUSED(add("groups=3"), NADIR_E_ARGUMENT, "conv1d_add \"layer\"", "groups is 3", "a divisor", "4");
+  REFUSED(nadir_conv1d_add(g, "layer", line, 3, 3, "groups=2"), NADIR_E_ARGUMENT, "groups is 2", "out_channels, 3");
+  REFUSED(nadir_conv1d_add(g, "layer", line, 4, 7, nullptr), NADIR_E_SHAPE, "\"line\" is [2, 4, 6]", "covers 7",
+          "the length", "which is 6");
+  REFUSED(add("dilation=4"), NADIR_E_SHAPE, "covers 9", "which is 6");
+  REFUSED(nadir_conv2d_add(g, "layer", image, 4, 3, "padding_h=1 kernel_w=6"), NADIR_E_SHAPE, "covers 6", "the width",
+          "which is 5");
+  REFUSED(add("padding=-1"), NADIR_E_ARGUMENT, "padding is -1", "0 or more, same or valid");
+  REFUSED(add("padding=some"), NADIR_E_ARGUMENT, "padding is some", "same or valid");
+  REFUSED(add("padding=same stride=2"), NADIR_E_ARGUMENT, "padding=same", "stride of 2", "wants 1");
+  REFUSED(add("stride=0"), NADIR_E_ARGUMENT, "stride=0", "at least 1");
+  REFUSED(add("dilation=0"), NADIR_E_ARGUMENT, "dilation=0", "at least 1");
+  REFUSED(add("stride_h=1"), NADIR_E_ARGUMENT, "stride_h", "stride");
+  REFUSED(nadir_conv1d_add(g, "layer", line, 0, 3, nullptr), NADIR_E_ARGUMENT, "out_channels is 0");
+  REFUSED(nadir_conv1d_add(g, "layer", line, 4, 0, nullptr), NADIR_E_ARGUMENT, "kernel_size is 0");
+  REFUSED(nadir_conv1d_add(g, "layer", line, 4, 40000, "padding=20000"), NADIR_E_SHAPE, "40000", "32767");
+  REFUSED(nadir_conv1d_add(g, "layer", image, 4, 3, nullptr), NADIR_E_SHAPE, "\"image\"", "[batch, channels, length]");
+  REFUSED(nadir_conv2d_add(g, "layer", field.f32, 4, 3, nullptr), NADIR_E_SHAPE, "\"f32\"", "height, width]");
+  REFUSED(nadir_conv1d_add(g, "layer", batched_line, 4, 1, nullptr), NADIR_E_SHAPE, "\"batched_line\"", "constant");
+  REFUSED(nadir_conv1d_add(g, "layer", field.i32, 4, 1, nullptr), NADIR_E_DTYPE, "i32");
+  const auto transposed = [&](const char* options) {
+    return nadir_conv_transpose1d_add(g, "layer", line, 4, 3, options);
+  };
+  REFUSED(transposed("output_padding=1"), NADIR_E_ARGUMENT, "output_padding is 1", "less than", "1");
+  REFUSED(transposed("stride=2 dilation=3 output_padding=3"), NADIR_E_ARGUMENT, "output_padding is 3", "3");
+  REFUSED(transposed("padding=4"), NADIR_E_SHAPE, "the length of the result is 0", "at least 1");
+  REFUSED(transposed("padding=same"), NADIR_E_ARGUMENT, "padding=same", "a whole number");
+  const nadir_node weight = field.kernel, four = field.four;
+  REFUSED(nadir_conv1d(g, line, weight, NADIR_NONE, nullptr), NADIR_E_SHAPE, "\"line\"", "\"kernel\" is [4, 2, 3]",
+          "groups 1", "an x of 2 channels");
+  REFUSED(nadir_conv1d(g, line, four, NADIR_NONE, nullptr), NADIR_E_SHAPE, "\"four\"", "a rank of 3");
+  REFUSED(nadir_conv1d(g, line, weight, field.three, "groups=2"), NADIR_E_SHAPE, "bias \"three\"", "[4]");
+  REFUSED(nadir_conv_transpose1d(g, line, weight, four, nullptr), NADIR_E_SHAPE, "bias \"four\"", "[2]");
+}
+
+void losses_refuse_what_does_not_fit(void**) {
+  nadir_graph* g = field.g;
+  for (const auto loss : {nadir_mse_loss, nadir_l1_loss, nadir_huber_loss, nadir_smooth_l1_loss, nadir_hinge_loss,
+                          nadir_kl_div_loss, nadir_bce_loss}) {
+    REFUSED(loss(g, field.f32, field.three, nullptr), NADIR_E_SHAPE, "\"f32\" is [2, 3]", "\"three\" is [3]", "equal");
+    REFUSED(loss(g, field.f32, field.f32, "reduction=some"), NADIR_E_ARGUMENT, "reduction=some", "mean, sum, none");
+  }
+  REFUSED(nadir_huber_loss(g, field.f32, field.f32, "delta=0"), NADIR_E_ARGUMENT, "delta is 0", "over 0");
+  REFUSED(nadir_smooth_l1_loss(g, field.f32, field.f32, "beta=-1"), NADIR_E_ARGUMENT, "beta is -1", "at least 0");
+  REFUSED(nadir_hinge_loss(g, field.f32, field.f32, "margin=inf"), NADIR_E_ARGUMENT, "margin is inf", "finite");
+  const auto entropy = [&](nadir_node target, nadir_node weight, const char* options) {
+    return nadir_cross_entropy_loss(g, field.f32, target, weight, options);
+  };
+  REFUSED(entropy(field.index, field.four, nullptr), NADIR_E_SHAPE, "weight \"four\"", "wants [3]");
+  REFUSED(entropy(field.i32, NADIR_NONE, nullptr), NADIR_E_SHAPE, "\"i32\" is [2, 3]", "the shape [2]");
+  REFUSED(entropy(field.mask, NADIR_NONE, nullptr), NADIR_E_DTYPE, "\"mask\"", "u8", "i32 or i64");
+  REFUSED(entropy(field.three, NADIR_NONE, nullptr), NADIR_E_SHAPE, "logits \"f32\"", "\"three\"");
+  REFUSED(entropy(field.index, NADIR_NONE, "label_smoothing=1.5"), NADIR_E_ARGUMENT, "label_smoothing is 1.5",
+          "0 to 1");
+  REFUSED(entropy(field.index, NADIR_NONE, "ignore_index=x"), NADIR_E_ARGUMENT, "ignore_index=x", "whole number");
+  REFUSED(nadir_cross_entropy_loss(g, field.scalar, field.index, NADIR_NONE, nullptr), NADIR_E_SHAPE, "\"scalar\"",
+          "classes");
+  REFUSED(nadir_nll_loss(g, field.f32, field.f32, NADIR_NONE, nullptr), NADIR_E_DTYPE, "\"f32\"", "i32 or i64");
+  REFUSED(nadir_bce_with_logits_loss(g, field.f32, field.f32, field.four, nullptr), NADIR_E_SHAPE, "\"four\"");
+  REFUSED(nadir_cosine_embedding_loss(g, field.f32, field.f32, field.three, nullptr), NADIR_E_SHAPE, "\"three\"",
+          "[2]");
+  REFUSED(nadir_triplet_margin_loss(g, field.f32, field.f32, field.f32, "p=0"), NADIR_E_ARGUMENT, "p is 0", "over 0");
+  REFUSED(nadir_triplet_margin_loss(g, field.scalar, field.scalar, field.scalar, nullptr), NADIR_E_SHAPE, "\"scalar\"",
+          "vectors");
+}
+
 int main() {
   const CMUnitTest tests[] = {
       FIELD_TEST(every_operation_is_called_here),
@@ -1102,6 +1195,8 @@ int main() {
       FIELD_TEST(a_permutation_has_all_axes),
       FIELD_TEST(shapes_that_do_not_fit_are_refused),
       FIELD_TEST(an_index_of_elements_is_nowhere_longer_than_the_operand),
+      FIELD_TEST(convolutions_refuse_what_does_not_fit),
+      FIELD_TEST(losses_refuse_what_does_not_fit),
       FIELD_TEST(slices_step_on),
       FIELD_TEST(splits_sum_to_the_length),
       FIELD_TEST(joins_have_something_to_join),

@@ -5,6 +5,7 @@
 #include "kernels/lanes/arithmetic.h"
 #include "kernels/lanes/by_number.h"
 #include "kernels/lanes/transcendental.h"
+#include "kernels/loops/convolution.h"
 #include "kernels/loops/elementwise.h"
 #include "kernels/loops/extreme.h"
 #include "kernels/loops/masks.h"
@@ -51,6 +52,9 @@ constexpr KernelTable make_table(const char* isa) {
       {matmul_kernel<float>, matmul_kernel<double>},
       {small_matmul_kernel<float>, small_matmul_kernel<double>},
       {dot_kernel<float>, dot_kernel<double>},
+      {conv_kernel<float>, conv_kernel<double>},
+      {conv_input_kernel<float>, conv_input_kernel<double>},
+      {conv_weight_kernel<float>, conv_weight_kernel<double>},
       {sgd_kernel<float>, sgd_kernel<double>},
       {rule_kernel<float>, rule_kernel<double>},
       {all_finite_kernel<float>, all_finite_kernel<double>},
