@@ -97,12 +97,18 @@ class Session : public RefCounted {
   // Calls `body` inside the gate. The owner's way in is short; everybody else's is not worth a place in the caller.
   template <class Body>
   Status inside(Gate::Access access, Body body) const noexcept {
-    if (gate_.enter_as_owner(occupancy_, access)) [[likely]] {
-      const Status status = body();
-      gate_.leave_as_owner(occupancy_, access);
-      return status;
+    Entry entry = Entry::kAsOwner;
+    if (!gate_.enter_as_owner(occupancy_, access)) [[unlikely]] {
+      entry = gate_.enter(occupancy_, access);
+      if (entry == Entry::kRefused) return Status::kBusy;
     }
-    return inside_slowly(access, body);
+    const Status status = body();
+    if (entry == Entry::kAsOwner) [[likely]] {
+      gate_.leave_as_owner(occupancy_, access);
+    } else {
+      gate_.leave(occupancy_, access, entry);
+    }
+    return status;
   }
   // Calls `change`, which changes parameters or refuses, if there are gradients that may be used.
   template <class Change>
@@ -172,15 +178,6 @@ class Session : public RefCounted {
   void describe_inputs();
   void describe_slots(std::size_t known_nodes);
   void describe_updates();
-
-  template <class Body>
-  [[gnu::noinline, gnu::cold]] Status inside_slowly(Gate::Access access, Body body) const noexcept {
-    const Entry entry = gate_.enter(occupancy_, access);
-    if (entry == Entry::kRefused) return Status::kBusy;
-    const Status status = body();
-    gate_.leave(occupancy_, access, entry);
-    return status;
-  }
 
   [[gnu::cold]] Status refuse_with(Status status, const char* function, std::span<const Piece> pieces) noexcept;
   Status write_anew(NodeIndex node, const void* data, std::size_t bytes) noexcept;

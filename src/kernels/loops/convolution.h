@@ -18,8 +18,8 @@ constexpr std::int64_t divided_up(std::int64_t a, std::int64_t b) { return a <= 
 
 // Copies channels of [rows, columns] into planes, and `slack` zeros after them.
 template <class T>
-void fill_planes(const T* image, std::int64_t channels, std::int64_t height, std::int64_t width, const PlaneAxis& rows,
-                 const PlaneAxis& columns, T* plane, std::int64_t slack) {
+[[gnu::noinline]] void fill_planes(const T* image, std::int64_t channels, std::int64_t height, std::int64_t width,
+                                   const PlaneAxis& rows, const PlaneAxis& columns, T* plane, std::int64_t slack) {
   for (std::int64_t c = 0; c < channels; ++c, image += height * width) {
     for (std::int64_t row_phase = 0; row_phase < rows.phases; ++row_phase) {
       for (std::int64_t phase = 0; phase < columns.phases; ++phase) {
@@ -103,7 +103,8 @@ struct Target {
 };
 
 template <class T>
-void store_line(const Target<T>& to, std::int64_t channel, std::int64_t at, std::int64_t count, const T* line) {
+[[gnu::noinline]] void store_line(const Target<T>& to, std::int64_t channel, std::int64_t at, std::int64_t count,
+                                  const T* line) {
   std::int64_t row = at / to.pitch;
   std::int64_t column = at - row * to.pitch;
   for (std::int64_t done = 0; done < count; ++row, column = 0) {
@@ -116,7 +117,7 @@ void store_line(const Target<T>& to, std::int64_t channel, std::int64_t at, std:
 }
 
 template <class T>
-void run_planes(const PlaneProduct<T>& p, std::int64_t length, const Target<T>& to) {
+[[gnu::noinline]] void run_planes(const PlaneProduct<T>& p, std::int64_t length, const Target<T>& to) {
   constexpr int kRows = 4;
   constexpr int kColumns = 2;
   constexpr std::int64_t kTile = kColumns * Pack<T>::size;
@@ -273,8 +274,8 @@ void weight_tile(const T* lines, std::int64_t line, const T* plane, const Tap* t
 }
 
 template <int kRows, class T>
-void weight_rows(const T* lines, std::int64_t line, const T* plane, const Tap* taps, std::int64_t tap_count,
-                 std::int64_t length, T* weights, std::int64_t weight_step) {
+[[gnu::noinline]] void weight_rows(const T* lines, std::int64_t line, const T* plane, const Tap* taps,
+                                   std::int64_t tap_count, std::int64_t length, T* weights, std::int64_t weight_step) {
   std::int64_t tap = 0;
   for (; tap + 3 <= tap_count; tap += 3) {
     weight_tile<kRows, 3>(lines, line, plane, taps + tap, length, weights, weight_step);

@@ -47,26 +47,33 @@ class KeptErrno {
   int kept_ = errno;
 };
 
-// out[i] = f(in[i]) by vectors, the last of which is filled up with 1.
+// out[i] = f(in[i]) by vectors, the last of which is filled up with 1; `splat`: f of the one value for all.
 template <class T, class F>
 void for_each_padded_pack(T* out, const T* in, bool splat, std::int64_t count, F f) {
 #if defined(NADIR_SCALAR_KERNELS)
   const KeptErrno kept;
 #endif
   constexpr std::int64_t kWidth = Pack<T>::size;
-  if (splat && count > 0) {
-    T value[kWidth];
-    f(Pack<T>::splat(*in)).store(value);
-    for (std::int64_t i = 0; i < count; ++i) out[i] = value[0];
-    return;
-  }
-  std::int64_t i = 0;
-  for (; i + kWidth <= count; i += kWidth) f(Pack<T>::load(in + i)).store(out + i);
-  if (i == count) return;
+  // f has one place here: it is long, and would be in the library once a place.
   T rest[kWidth];
-  for (std::int64_t j = 0; j < kWidth; ++j) rest[j] = i + j < count ? in[i + j] : T(1);
-  f(Pack<T>::load(rest)).store(rest);
-  for (std::int64_t j = 0; i + j < count; ++j) out[i + j] = rest[j];
+  for (std::int64_t left = splat && count > 0 ? 1 : count; left > 0; left -= kWidth) {
+    const bool is_whole = left >= kWidth;
+    const T* const from = is_whole ? in : rest;
+    T* const to = is_whole ? out : rest;
+    if (!is_whole) {
+      for (std::int64_t j = 0; j < kWidth; ++j) rest[j] = j < left ? in[j] : T(1);
+    }
+    f(Pack<T>::load(from)).store(to);
+    if (!is_whole) {
+      for (std::int64_t j = 0; j < left; ++j) out[j] = rest[j];
+    }
+    in += kWidth;
+    out += kWidth;
+  }
+  if (splat && count > 0) {
+    T* const first = out - kWidth;
+    for (std::int64_t j = 1; j < count; ++j) first[j] = first[0];
+  }
 }
 
 template <class T, class F>

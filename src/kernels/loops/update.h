@@ -109,7 +109,7 @@ struct Rule {
 };
 
 template <bool is_plain, class T>
-void run_rule(const RuleArguments& r) {
+[[gnu::noinline]] void run_rule(const RuleArguments& r) {
   std::int64_t i = 0;
   const Rule<Pack<T>> packed(r);
   for (; i + Pack<T>::size <= r.count; i += Pack<T>::size) packed.template apply<is_plain>(r, i);
