@@ -314,6 +314,20 @@ void add_convolutions(std::vector<Row>& rows) {
           nadir_conv_transpose1d_add(g, nullptr, b.floats({16, 16, 1024}), 16, 3, "padding=1"));
 }
 
+void add_pooling(std::vector<Row>& rows) {
+  const auto line = [](Bench& b) { return b.floats({b.n / 1000, 10, 100}); };
+  const auto image = [](Bench& b) { return b.floats({b.n / 1000, 10, 10, 10}); };
+  ROW("max_pool1d", nadir_max_pool1d(g, line(b), 2, nullptr));
+  ROW("max_pool2d", nadir_max_pool2d(g, image(b), 2, nullptr));
+  ROW("avg_pool1d", nadir_avg_pool1d(g, line(b), 2, nullptr));
+  ROW("avg_pool2d", nadir_avg_pool2d(g, image(b), 2, nullptr));
+  ROW("adaptive_max_pool1d", nadir_adaptive_max_pool1d(g, line(b), 7));
+  ROW("adaptive_max_pool2d", nadir_adaptive_max_pool2d(g, image(b), 3, 3));
+  ROW("adaptive_avg_pool1d", nadir_adaptive_avg_pool1d(g, line(b), 7));
+  ROW("adaptive_avg_pool2d", nadir_adaptive_avg_pool2d(g, image(b), 3, 3));
+  ROW("global_avg_pool", nadir_global_avg_pool(g, image(b)));
+}
+
 // Sequences of 20 steps and of 16 in a batch; attention of 64 keys for each of 64 queries.
 void add_sequences(std::vector<Row>& rows) {
   ROW("batch_norm", nadir_batch_norm_add(g, nullptr, b.floats({b.n / 1000, 10, 100}), nullptr));
@@ -413,7 +427,7 @@ void print_missing(const std::vector<Row>& rows) {
   for (const std::string_view name : names) {
     const auto is_of = [&](const Row& row) { return row.name.substr(0, row.name.find(',')) == name; };
     // What others are made of: uniform, normal, bernoulli and dropout; losses; convolutions.
-    const std::string_view parts[] = {"random", "check_range", "conv", "conv_input", "conv_weight"};
+    const std::string_view parts[] = {"random", "check_range", "conv", "conv_input", "conv_weight", "max_pool_index"};
     if (std::count(std::begin(parts), std::end(parts), name) > 0 || std::any_of(rows.begin(), rows.end(), is_of))
       continue;
     std::printf("no row measures %.*s\n", int(name.size()), name.data());
@@ -437,6 +451,7 @@ int main(int argc, char** argv) {
   add_indexed_and_random(rows);
   add_products(rows);
   add_convolutions(rows);
+  add_pooling(rows);
   add_sequences(rows);
   print_missing(rows);
   std::erase_if(rows, [&](const Row& row) { return !is_wanted(row, words); });

@@ -957,6 +957,47 @@ NADIR_API nadir_node nadir_conv_transpose2d_add(nadir_graph *graph, const char *
                                                 int64_t out_channels, int64_t kernel_size, const char *options);
 
 /**
+ * The greatest element of each window over one dimension, as PyTorch's max_pool1d; NaN if there is one. Shapes: x [batch, channels, length]
+ * or [channels, length], y as x with (length + 2 * padding - dilation * (kernel_size - 1) - 1) / stride + 1, rounded down.
+ *
+ * Options: `stride` (kernel_size), `padding` (0; up to half of kernel_size; never the greatest), `dilation` (1), `ceil_mode` (0; 1: rounded up,
+ * if the last window starts in x or the padding before it). Gradient: gy to the first of the greatest.
+ * Errors: NADIR_E_ARGUMENT for a bad option or size; NADIR_E_SHAPE for a kernel larger than the padded x, a window that sees padding alone,
+ * another rank, or a batch in any dimension but the first; NADIR_E_DTYPE.
+ */
+NADIR_API nadir_node nadir_max_pool1d(nadir_graph *graph, nadir_node x, int64_t kernel_size, const char *options);
+
+/** The same over two dimensions, as PyTorch's max_pool2d: x [batch, channels, height, width] or without batch. Options: also `kernel_h`,
+ *  `kernel_w`, `stride_h`, `stride_w`, `padding_h`, `padding_w`, `dilation_h`, `dilation_w`, for one dimension alone. */
+NADIR_API nadir_node nadir_max_pool2d(nadir_graph *graph, nadir_node x, int64_t kernel_size, const char *options);
+
+/**
+ * The mean of each window, as PyTorch's avg_pool1d. Shapes and errors: as for `nadir_max_pool1d`. Options: `stride` (kernel_size),
+ * `padding` (0; zeros), `ceil_mode` (0), `count_include_pad` (1; 0: divides by the number of elements of x alone).
+ */
+NADIR_API nadir_node nadir_avg_pool1d(nadir_graph *graph, nadir_node x, int64_t kernel_size, const char *options);
+
+/** The same over two dimensions, as PyTorch's avg_pool2d, with options for one dimension alone as for `nadir_max_pool2d`. */
+NADIR_API nadir_node nadir_avg_pool2d(nadir_graph *graph, nadir_node x, int64_t kernel_size, const char *options);
+
+/** The greatest element of each of `out_length` windows, of which number i goes from i * length / out_length, rounded down, to (i + 1) *
+ *  length / out_length, rounded up; as PyTorch's adaptive_max_pool1d. Errors: as for `nadir_max_pool1d`. */
+NADIR_API nadir_node nadir_adaptive_max_pool1d(nadir_graph *graph, nadir_node x, int64_t out_length);
+
+/** The same over two dimensions, as PyTorch's adaptive_max_pool2d. */
+NADIR_API nadir_node nadir_adaptive_max_pool2d(nadir_graph *graph, nadir_node x, int64_t out_height, int64_t out_width);
+
+/** The mean of such windows, as PyTorch's adaptive_avg_pool1d. */
+NADIR_API nadir_node nadir_adaptive_avg_pool1d(nadir_graph *graph, nadir_node x, int64_t out_length);
+
+/** The same over two dimensions, as PyTorch's adaptive_avg_pool2d. */
+NADIR_API nadir_node nadir_adaptive_avg_pool2d(nadir_graph *graph, nadir_node x, int64_t out_height, int64_t out_width);
+
+/** The mean of each channel of x [batch, channels, ...], in dimensions of length 1: PyTorch's adaptive average pooling to 1. Errors:
+ *  NADIR_E_SHAPE for a rank below 3; NADIR_E_DTYPE. */
+NADIR_API nadir_node nadir_global_avg_pool(nadir_graph *graph, nadir_node x);
+
+/**
  * Adds a batch normalisation (Ioffe and Szegedy 2015), as PyTorch's BatchNorm1d, 2d and 3d: y = (x - mean) / sqrt(var + eps) * weight +
  * bias for each channel. In training mean and biased variance are those of the batch, over all dimensions but the channels; in
  * evaluation they are running statistics.

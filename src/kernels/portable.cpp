@@ -142,6 +142,50 @@ void check_range(const Arguments& arguments) noexcept {
   }
 }
 
+// ------------------------------------------------------------------------------------------------------------ pooling
+
+struct Window {
+  std::int64_t first, last, step;  // positions from first to below last
+};
+
+// Window number i of an axis; without taps, one of `out` windows that share the length.
+Window window_of(const ConvAxis& axis, std::int64_t i) noexcept {
+  if (axis.taps == 0) {
+    return {i * axis.in / axis.out, ((i + 1) * axis.in + axis.out - 1) / axis.out, 1};
+  }
+  Window window{i * axis.stride - axis.padding, 0, axis.dilation};
+  window.last = window.first + std::int64_t{axis.taps - 1} * axis.dilation + 1;
+  if (window.last > axis.in) window.last = axis.in;
+  while (window.first < 0) window.first += axis.dilation;
+  return window;
+}
+
+template <class T>
+void max_pool(const Arguments& arguments) noexcept {
+  const ConvArguments& a = arguments.conv;
+  const ConvAxis& rows = a.geometry.rows;
+  const ConvAxis& columns = a.geometry.columns;
+  const T* in = static_cast<const T*>(a.a);
+  auto* out = static_cast<std::int32_t*>(a.out);
+  for (std::int64_t plane = 0; plane < a.batch; ++plane, in += std::int64_t{rows.in} * columns.in) {
+    for (std::int64_t i = 0; i < rows.out; ++i) {
+      const Window down = window_of(rows, i);
+      for (std::int64_t j = 0; j < columns.out; ++j) {
+        const Window across = window_of(columns, j);
+        std::int64_t best = down.first * columns.in + across.first;
+        for (std::int64_t p = down.first; p < down.last; p += down.step) {
+          for (std::int64_t q = across.first; q < across.last; q += across.step) {
+            const std::int64_t at = p * columns.in + q;
+            // NaN is greater than anything.
+            if (in[at] > in[best] || (in[at] != in[at] && in[best] == in[best])) best = at;
+          }
+        }
+        *out++ = static_cast<std::int32_t>(best);
+      }
+    }
+  }
+}
+
 // -------------------------------------------------------------------------------------------------- random numbers
 
 // A block of random bits makes one number for each of its 32-bit words (f32) or pairs of words (f64).
@@ -262,6 +306,8 @@ Kernel gather_kernel(DType dtype, DType index) noexcept {
 Kernel scatter_add_kernel(DType dtype, DType index) noexcept {
   return for_float(dtype, scatter_add_by<float>(index), scatter_add_by<double>(index));
 }
+
+Kernel max_pool_kernel(DType dtype) noexcept { return for_float(dtype, max_pool<float>, max_pool<double>); }
 
 Kernel check_range_kernel(DType dtype) noexcept {
   switch (dtype) {

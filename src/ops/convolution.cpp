@@ -7,6 +7,7 @@
 
 #include "ops/building.h"
 #include "ops/elementwise.h"
+#include "ops/image.h"
 #include "ops/layer.h"
 #include "ops/shaping.h"
 
@@ -14,8 +15,6 @@ namespace nadir {
 
 namespace {
 
-constexpr std::int64_t kMostTaps = std::numeric_limits<std::int16_t>::max();
-constexpr std::int64_t kLongest = std::numeric_limits<std::int32_t>::max();
 constexpr int kSame = -1;  // as a padding
 
 Expr convolve(OpId id, Expr a, Expr b, const Shape& shape, const ConvGeometry& geometry) {
@@ -111,15 +110,6 @@ ConvOptions parse_convolution(Options& options, int dims, bool is_transposed) {
 
 // ------------------------------------------------------------------------------------------------------------ geometry
 
-void check_most(Expr x, const char* what, std::int64_t given, std::int64_t most) {
-  if (given > most) fail(Status::kShape, "x ", x, ": ", what, " is ", given, "; wants at most ", most);
-}
-
-// Where an axis is, in words.
-const char* name_of_axis(bool is_row, int dims) {
-  return dims == 1 ? "the length" : is_row ? "the height" : "the width";
-}
-
 ConvAxis axis_of(Expr x, std::int64_t length, std::int64_t taps, const AxisOptions& options, bool is_transposed,
                  const char* name) {
   check_most(x, "a kernel's size", taps, kMostTaps);
@@ -161,41 +151,8 @@ ConvAxis axis_of(Expr x, std::int64_t length, std::int64_t taps, const AxisOptio
           static_cast<std::int16_t>(options.dilation)};
 }
 
-// How many channels x has. Throws unless its rank is that of an image, all of whose dimensions but the batch are constant.
-std::int64_t channels_of(Expr x, int dims) {
-  check_float(x, "x");
-  const int rank = x.shape().rank();
-  if (rank != dims + 1 && rank != dims + 2) {
-    fail(Status::kShape, "x ", x, "; wants ",
-         dims == 1 ? "[batch, channels, length] or [channels, length]"
-                   : "[batch, channels, height, width] or [channels, height, width]");
-  }
-  for (int axis = rank - dims - 1; axis < rank; ++axis) constant_dim(x, "x", axis);
-  return x.shape()[rank - dims - 1].factor();
-}
-
-// With as many dimensions as the operations have: the batch, the channels, two lengths.
-Expr as_image(Expr x, int dims) {
-  const Shape& shape = x.shape();
-  Shape image;
-  image.append(shape.rank() == dims + 2 ? shape[0] : Dim::constant(1));
-  image.append(shape[shape.rank() - dims - 1]);
-  image.append(dims == 2 ? shape[shape.rank() - 2] : Dim::constant(1));
-  image.append(shape[shape.rank() - 1]);
-  return reshape(x, image);
-}
-
-Expr from_image(Expr image, Expr x, int dims) {
-  Shape shape;
-  if (x.shape().rank() == dims + 2) shape.append(image.shape()[0]);
-  for (int axis = 1; axis < 4; ++axis) {
-    if (axis != 2 || dims == 2) shape.append(image.shape()[axis]);
-  }
-  return reshape(image, shape);
-}
-
 Expr build(Expr x, Expr weight, Expr bias, int dims, bool is_transposed, const ConvOptions& options) {
-  const std::int64_t channels = channels_of(x, dims);
+  const std::int64_t channels = image_channels(x, dims);
   check_same_dtype(x, weight);
   if (weight.shape().rank() != dims + 2) fail(Status::kShape, "weight ", weight, "; wants a rank of ", dims + 2);
   for (int axis = 0; axis < weight.shape().rank(); ++axis) constant_dim(weight, "weight", axis);
@@ -255,7 +212,7 @@ Expr convolution_layer(const char* name, Expr x, std::int64_t out_channels, std:
   const std::int64_t height = dims == 2 ? options.integer("kernel_h", kernel_size, 1) : 1;
   const std::int64_t width = dims == 2 ? options.integer("kernel_w", kernel_size, 1) : kernel_size;
   options.finish();
-  const std::int64_t channels = channels_of(x, dims);
+  const std::int64_t channels = image_channels(x, dims);
   check_at_least("out_channels", out_channels, 1);
   check_at_least("kernel_size", kernel_size, 1);
   check_most(x, "a kernel's size", height > width ? height : width, kMostTaps);
@@ -276,6 +233,20 @@ Expr convolution_layer(const char* name, Expr x, std::int64_t out_channels, std:
   const Expr weight = layer.param("weight", x.dtype(), shape, initializer);
   const Expr bias = has_bias ? layer.param("bias", x.dtype(), constant_shape({out_channels}), initializer) : Expr();
   return layer.finish(build(x, weight, bias, dims, is_transposed, parsed));
+}
+
+Expr convolve_channels(Expr image, Expr kernel, const ConvAxis& rows, const ConvAxis& columns) {
+  Shape single;
+  single.append(joined(image, 0, 2));
+  single.append(Dim::constant(1));
+  single.append(image.shape()[2]);
+  single.append(image.shape()[3]);
+  const Expr y = conv(reshape(image, single), reshape(kernel, constant_shape({1, 1, rows.taps, columns.taps})),
+                      {1, 1, 1, rows, columns});
+  Shape shape = image.shape();
+  shape[2] = y.shape()[2];
+  shape[3] = y.shape()[3];
+  return reshape(y, shape);
 }
 
 Expr conv_gradient(const Backward& d, int operand) {

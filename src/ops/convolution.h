@@ -15,4 +15,7 @@ Expr convolution(Expr x, Expr weight, Expr bias, int dims, bool is_transposed, O
 Expr convolution_layer(const char* name, Expr x, std::int64_t out_channels, std::int64_t kernel_size, int dims,
                        bool is_transposed, Options& options);
 
+// Each channel of an image [batch, channels, height, width] with one kernel, [rows' taps, columns' taps].
+Expr convolve_channels(Expr image, Expr kernel, const ConvAxis& rows, const ConvAxis& columns);
+
 }  // namespace nadir

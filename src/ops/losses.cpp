@@ -56,10 +56,9 @@ Expr clamp(Expr x, double low, double high) { return scaled(OpId::clamp, x, {low
 // Where x = number.
 Expr is(Expr x, double number) { return eq(x, scalar(x.graph(), x.dtype(), number)); }
 
-// 0.5 d² up to `delta`, and on with the slope it has there: c (d - c / 2) with c = min(d, delta), for d = |prediction - target|.
-Expr huber(Expr difference, double delta) {
-  const Expr d = abs(difference);
-  const Expr c = clamp(d, -1, delta);
+// d² / 2 up to |d| = `delta`, and on with the slope it has there: c (d - c / 2) with d limited to that as c.
+Expr huber(Expr d, double delta) {
+  const Expr c = clamp(d, -delta, delta);
   return mul(c, sub(d, scale(c, 0.5)));
 }
 

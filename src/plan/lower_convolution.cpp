@@ -1,6 +1,7 @@
 // Convolutions and their gradients.
 #include <limits>
 
+#include "kernels/portable.h"
 #include "ops/convolution.h"
 #include "plan/lowering.h"
 #include "plan/resolve.h"
@@ -52,7 +53,24 @@ void lower_convolution(Lowering& lowering, NodeIndex index, Variant variant) {
   lowering.emit(step);
 }
 
+void resolve_pooling(const Step& step, const Resolution& at, Record& record, Nest*) noexcept {
+  record.kernel = max_pool_kernel(step.in[0].dtype);
+  record.arguments.conv = {
+      at.address(step.out), at.address(step.in[0]), nullptr, nullptr, step.count.at(at.batch), step.conv};
+}
+
 }  // namespace
+
+void lower_max_pool_index(Lowering& lowering, NodeIndex index) {
+  const Node& node = lowering.graph()[index];
+  Step step;
+  step.resolver = resolve_pooling;
+  step.conv = node.attributes.as<ConvGeometry>();
+  step.in[0] = lowering.dense(lowering.operand(node, 0));
+  step.count = step.in[0].shape.count_over(0, 2);
+  step.out = lowering.destination(index, false).view;
+  lowering.emit(step);
+}
 
 void lower_conv(Lowering& lowering, NodeIndex index) { lower_convolution(lowering, index, kForward); }
 void lower_conv_input(Lowering& lowering, NodeIndex index) { lower_convolution(lowering, index, kInput); }

@@ -37,6 +37,10 @@ Cases index_select(), index_add(), gather(), scatter_add(), one_hot();
 // convolution_cases.cpp
 Cases conv1d(), conv2d(), conv_transpose1d(), conv_transpose2d(), conv(), conv_input(), conv_weight();
 
+// pooling_cases.cpp
+Cases max_pool1d(), max_pool2d(), avg_pool1d(), avg_pool2d(), adaptive_max_pool1d(), adaptive_max_pool2d(),
+    adaptive_avg_pool1d(), adaptive_avg_pool2d(), global_avg_pool(), max_pool_index();
+
 // loss_cases.cpp
 Cases mse_loss(), l1_loss(), huber_loss(), smooth_l1_loss(), hinge_loss(), hinge_embedding_loss(), kl_div_loss(),
     bce_loss(), bce_with_logits_loss(), cross_entropy_loss(), nll_loss(), cosine_embedding_loss(),

@@ -248,6 +248,15 @@ std::vector<Call> calls() {
       CALL(one_hot, nadir_one_hot(g, x, 4, NADIR_F32)),
       CALL(dropout, nadir_dropout(g, x, 0.5)),
       CALL(linear, nadir_linear_add(g, "layer", x, 2, nullptr)),
+      CALL(max_pool1d, nadir_max_pool1d(g, x, 2, nullptr)),
+      CALL(max_pool2d, nadir_max_pool2d(g, x, 2, nullptr)),
+      CALL(avg_pool1d, nadir_avg_pool1d(g, x, 2, nullptr)),
+      CALL(avg_pool2d, nadir_avg_pool2d(g, x, 2, nullptr)),
+      CALL(adaptive_max_pool1d, nadir_adaptive_max_pool1d(g, x, 2)),
+      CALL(adaptive_max_pool2d, nadir_adaptive_max_pool2d(g, x, 2, 2)),
+      CALL(adaptive_avg_pool1d, nadir_adaptive_avg_pool1d(g, x, 2)),
+      CALL(adaptive_avg_pool2d, nadir_adaptive_avg_pool2d(g, x, 2, 2)),
+      CALL(global_avg_pool, nadir_global_avg_pool(g, x)),
       CALL(batch_norm, nadir_batch_norm_add(g, "layer", x, nullptr)),
       CALL(layer_norm, nadir_layer_norm_add(g, "layer", x, 1, nullptr)),
       CALL(rms_norm, nadir_rms_norm_add(g, "layer", x, 1, nullptr)),
@@ -392,7 +401,7 @@ std::vector<Call> calls() {
 
 void every_operation_is_called_here(void**) {
   // Which are in others: the last three, and losses.
-  std::set<std::string> called = {"random", "check_range", "conv", "conv_input", "conv_weight"};
+  std::set<std::string> called = {"random", "check_range", "conv", "conv_input", "conv_weight", "max_pool_index"};
   for (const Call& call : calls()) called.insert(call.name);
   for (const char* name : {
 #define NAMED(name) #name,
@@ -1147,6 +1156,29 @@ void convolutions_refuse_what_does_not_fit(void**) {
   REFUSED(nadir_conv_transpose1d(g, line, weight, four, nullptr), NADIR_E_SHAPE, "bias \"four\"", "[2]");
 }
 
+void pooling_refuses_what_does_not_fit(void**) {
+  nadir_graph* g = field.g;
+  const nadir_node line = field.line, image = field.image;
+  for (const auto pool : {nadir_max_pool1d, nadir_avg_pool1d}) {
+    REFUSED(pool(g, line, 7, nullptr), NADIR_E_SHAPE, "\"line\" is [2, 4, 6]", "covers 7", "the length", "which is 6");
+    REFUSED(pool(g, line, 0, nullptr), NADIR_E_ARGUMENT, "kernel_size is 0", "at least 1");
+    REFUSED(pool(g, line, 3, "padding=2"), NADIR_E_ARGUMENT, "padding is 2", "half of the kernel's size, 3");
+    REFUSED(pool(g, line, 3, "padding=-1"), NADIR_E_ARGUMENT, "padding=-1", "at least 0");
+    REFUSED(pool(g, line, 3, "stride=0"), NADIR_E_ARGUMENT, "stride=0", "at least 1");
+    REFUSED(pool(g, image, 3, nullptr), NADIR_E_SHAPE, "\"image\"", "[batch, channels, length]");
+    REFUSED(pool(g, field.batched_line, 1, nullptr), NADIR_E_SHAPE, "\"batched_line\"", "constant");
+    REFUSED(pool(g, field.i32, 1, nullptr), NADIR_E_DTYPE, "i32");
+  }
+  REFUSED(nadir_avg_pool1d(g, line, 2, "dilation=2"), NADIR_E_ARGUMENT, "dilation");
+  REFUSED(nadir_max_pool1d(g, line, 2, "count_include_pad=0"), NADIR_E_ARGUMENT, "count_include_pad");
+  REFUSED(nadir_max_pool1d(g, line, 2, "dilation=7 padding=1"), NADIR_E_SHAPE, "window number 0", "padding alone");
+  REFUSED(nadir_max_pool2d(g, image, 2, "kernel_w=6"), NADIR_E_SHAPE, "covers 6", "the width", "which is 5");
+  REFUSED(nadir_adaptive_avg_pool1d(g, line, 0), NADIR_E_ARGUMENT, "output size is 0", "at least 1");
+  REFUSED(nadir_adaptive_max_pool2d(g, image, 2, -1), NADIR_E_ARGUMENT, "output size is -1");
+  REFUSED(nadir_adaptive_max_pool2d(g, field.f32, 2, 2), NADIR_E_SHAPE, "\"f32\"", "height, width]");
+  REFUSED(nadir_global_avg_pool(g, field.f32), NADIR_E_SHAPE, "\"f32\"", "to pool over");
+}
+
 void losses_refuse_what_does_not_fit(void**) {
   nadir_graph* g = field.g;
   for (const auto loss : {nadir_mse_loss, nadir_l1_loss, nadir_huber_loss, nadir_smooth_l1_loss, nadir_hinge_loss,
@@ -1196,6 +1228,7 @@ int main() {
       FIELD_TEST(shapes_that_do_not_fit_are_refused),
       FIELD_TEST(an_index_of_elements_is_nowhere_longer_than_the_operand),
       FIELD_TEST(convolutions_refuse_what_does_not_fit),
+      FIELD_TEST(pooling_refuses_what_does_not_fit),
       FIELD_TEST(losses_refuse_what_does_not_fit),
       FIELD_TEST(slices_step_on),
       FIELD_TEST(splits_sum_to_the_length),

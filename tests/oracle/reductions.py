@@ -61,17 +61,6 @@ def outer(a, b):
     return torch.outer(a, b)
 
 
-def sample_mse_loss(s):
-    prediction = s.tensor(least=1)
-    return Call("mse_loss", (prediction, s.tensor(s.shape_of(prediction))),
-                s.options(reduction=s.rng.choice(("mean", "sum"))))
-
-
-@operation(PRODUCTS, sample_mse_loss)
-def mse_loss(prediction, target, reduction="mean"):
-    return F.mse_loss(prediction, target, reduction=reduction)
-
-
 # ---------------------------------------------------------------------------------------------------------- reductions
 
 REDUCTIONS = "reductions"

@@ -7,7 +7,7 @@ import torch
 from nadir import Dtype
 
 # Functions of the header that make or tell nodes and are no operations.
-NOT_OPERATIONS = {"input_add", "param_add", "constant_add", "graph_find", "param_at", "gradients"}
+NOT_OPERATIONS = {"input_add", "param_add", "constant_add", "graph_find", "param_at", "state_at", "gradients"}
 
 ANY_DTYPE = tuple(Dtype)
 
