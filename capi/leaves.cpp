@@ -26,9 +26,10 @@ nadir_node nadir_param_add(nadir_graph* graph, const char* name, nadir_dtype dty
                            const char* options) {
   return build_node(graph, "param_add", name, [&](Graph& g) {
     Options parsed(options);
-    const Initializer initializer = Initializer::parse(parsed);
+    const Shape wanted = to_shape(shape, rank);
+    const Initializer initializer = Initializer::parse(parsed, wanted);
     parsed.finish();
-    return param(g, checked(g, name), to_dtype(dtype), to_shape(shape, rank), initializer);
+    return param(g, checked(g, name), to_dtype(dtype), wanted, initializer);
   });
 }
 

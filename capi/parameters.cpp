@@ -2,7 +2,9 @@
 #include <cstring>
 
 #include "base/glob.h"
+#include "base/random.h"
 #include "guard.h"
+#include "ops/initializers.h"
 
 using namespace nadir;
 using namespace nadir::capi;
@@ -82,6 +84,43 @@ nadir_status nadir_state_get(const nadir_graph* handle, nadir_node state, void* 
 nadir_status nadir_state_set(nadir_graph* handle, nadir_node state, const void* data, size_t bytes) {
   if (!handle) return NADIR_E_ARGUMENT;
   return set_values(*unwrap(handle), unwrap(handle)->states(), "state_set", "state", "state", state, data, bytes);
+}
+
+nadir_status nadir_param_init(nadir_graph* handle, const char* pattern, const char* options) {
+  if (!handle) return NADIR_E_ARGUMENT;
+  Graph& graph = *unwrap(handle);
+  const GraphEntry inside(graph.gate(), Gate::Access::kWrite);
+  if (!inside) return NADIR_E_BUSY;
+  return call(graph, "param_init", [&] {
+    if (!pattern) fail(Status::kArgument, "pattern is NULL");
+    Parameters& parameters = graph.parameters();
+    bool is_found = false;
+    // Into memory of its own first: a failure changes none of them.
+    const auto numbers = [](const Parameter& parameter) {
+      return (parameter.bytes() + sizeof(double) - 1) / sizeof(double);
+    };
+    std::pmr::vector<double> values(&graph.host());
+    for (const Parameter& parameter : parameters) {
+      const Node& node = graph[parameter.node];
+      if (!matches(pattern, node.name())) continue;
+      is_found = true;
+      const size_t used = values.size();
+      values.resize(used + numbers(parameter));
+      Options parsed(options);
+      const Initializer initializer = Initializer::parse(parsed, node.shape);
+      parsed.finish();
+      initialize(reinterpret_cast<std::byte*>(values.data() + used), parameter.dtype, node.shape, initializer,
+                 random_key(graph.seed(), node.name()), graph.host());
+    }
+    if (!is_found) fail(Status::kArgument, "pattern \"", pattern, "\" matches no parameter");
+    const double* next = values.data();
+    for (const Parameter& parameter : parameters) {
+      if (!matches(pattern, graph[parameter.node].name())) continue;
+      if (parameter.bytes() > 0) std::memcpy(parameters.values(parameter), next, parameter.bytes());
+      next += numbers(parameter);
+    }
+    parameters.changed();
+  });
 }
 
 nadir_status nadir_param_set_trainable(nadir_graph* handle, const char* pattern, int32_t trainable) {

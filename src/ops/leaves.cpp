@@ -35,27 +35,6 @@ void check_unsealed(const Graph& graph) {
   if (graph.is_sealed()) fail(Status::kState, "the graph has a session; its inputs and parameters are fixed");
 }
 
-// REQUIRES: a float dtype.
-void fill(std::byte* values, DType dtype, std::int64_t count, const Initializer& initializer, std::uint64_t key) {
-  visit_float(dtype, [&](auto zero) {
-    using T = decltype(zero);
-    auto* elements = reinterpret_cast<T*>(values);
-    const bool is_uniform = initializer.kind == Initializer::Kind::kUniform && initializer.low < initializer.high;
-    const T below_high = std::nextafter(static_cast<T>(initializer.high), static_cast<T>(initializer.low));
-    for (std::int64_t i = 0; i < count; ++i) {
-      double value = initializer.low;
-      if (initializer.kind == Initializer::Kind::kUniform) {
-        value += (initializer.high - initializer.low) * uniform_01(key, static_cast<std::uint64_t>(i));
-      } else if (initializer.kind == Initializer::Kind::kNormal) {
-        value += initializer.high * standard_normal(key, static_cast<std::uint64_t>(i));
-      }
-      elements[i] = static_cast<T>(value);
-      // Rounding to T may have reached the end, which is excluded.
-      if (is_uniform && elements[i] >= static_cast<T>(initializer.high)) elements[i] = below_high;
-    }
-  });
-}
-
 }  // namespace
 
 Expr input(Graph& graph, const char* name, DType dtype, const Shape& shape) {
@@ -78,22 +57,6 @@ Expr constant(Graph& graph, const char* name, DType dtype, const Shape& shape, c
   return leaf(graph, OpId::constant, name, dtype, shape, copy);
 }
 
-Initializer Initializer::parse(Options& options) {
-  enum { kZeros, kOnes, kConstant, kUniform };
-  const int kind = options.choice("init", {"zeros", "ones", "constant", "uniform"}, kZeros);
-  const double value = options.number("value", 0);
-  const double low = options.number("low", 0);
-  const double high = options.number("high", 1);
-  if (kind == kUniform) {
-    if (!std::isfinite(high - low) || low > high) {
-      fail(Status::kArgument, "init=uniform: low ", low, ", high ", high, "; wants finite low <= high");
-    }
-    return {Kind::kUniform, low, high};
-  }
-  const double constant = kind == kConstant ? value : kind == kOnes ? 1 : 0;
-  return {Kind::kConstant, constant, constant};
-}
-
 namespace {
 
 Expr stored(Parameters& parameters, OpId id, Graph& graph, const char* name, DType dtype, const Shape& shape,
@@ -103,7 +66,8 @@ Expr stored(Parameters& parameters, OpId id, Graph& graph, const char* name, DTy
   if (!is_float(dtype)) fail(Status::kDType, "a parameter is ", name_of(dtype), "; wants f32 or f64");
   const Expr node = leaf(graph, id, name, dtype, shape);
   const Parameter& parameter = parameters.add(node.index(), dtype, shape.count().factor);
-  fill(parameters.values(parameter), dtype, parameter.count, initializer, random_key(graph.seed(), node.node().name()));
+  initialize(parameters.values(parameter), dtype, shape, initializer, random_key(graph.seed(), node.node().name()),
+             graph.host());
   return node;
 }
 

@@ -3,8 +3,8 @@
 
 #include <cstddef>
 
-#include "base/options.h"
 #include "ops/expr.h"
+#include "ops/initializers.h"
 
 namespace nadir {
 
@@ -14,14 +14,6 @@ Expr input(Graph& graph, const char* name, DType dtype, const Shape& shape);
 Expr argument(Graph& graph, DType dtype, const Shape& shape);
 Expr constant(Graph& graph, const char* name, DType dtype, const Shape& shape, const void* data, std::size_t bytes);
 
-// How a parameter's values start.
-struct Initializer {
-  enum class Kind { kConstant, kUniform, kNormal } kind = Kind::kConstant;
-  double low = 0;   // the constant's value, the least, or the mean
-  double high = 0;  // above the greatest, or the standard deviation
-
-  static Initializer parse(Options& options);
-};
 Expr param(Graph& graph, const char* name, DType dtype, const Shape& shape, const Initializer& initializer);
 
 // Values that are saved but not optimised, and a value of the same dtype and shape that a step puts into one.
