@@ -1519,10 +1519,10 @@ NADIR_API nadir_status nadir_grad_check(nadir_session *session, const char *opti
  *
  * Options of all but `nadir_lbfgs_new` and `nadir_lm_new`:
  *   `maximize` (0)       climb: g is negated;
- *   `clip_norm` (none)   as by nadir_clip_grad_norm, before each step; `clip_value` (none), as by nadir_clip_grad_value, before that;
+ *   `clip_norm` (none)   as by nadir_clip_grad_norm, in each step after the hook; `clip_value` (none), as by nadir_clip_grad_value, before that;
  *   `ema_decay` (none)   d: keeps an average of the parameters, a = d a + (1 - d) w after each step, which starts as the
  *                        parameters are when the optimiser is made; see `nadir_optimizer_swap_ema`.
- * Those of a rule can be changed between steps by `nadir_optimizer_set` unless they are marked "fixed".
+ * All can be changed between steps by `nadir_optimizer_set` unless they are marked "fixed"; `ema_decay` if there is an average.
  */
 
 /**
@@ -1636,8 +1636,7 @@ NADIR_API nadir_status nadir_optimizer_step(nadir_optimizer *optimizer);
 
 /**
  * A whole step: zero_grad, forward, backward and optimizer_step, with the same bits. `*loss`, which may be NULL, is set to the
- * loss of the forward pass, also when that is not finite; for L-BFGS that of the first one, for Levenberg and Marquardt's method the
- * sum of squares before the step.
+ * loss of the forward pass, also when that is not finite; for a rule that makes passes of its own, before the step.
  * Errors: those of the four.
  */
 NADIR_API nadir_status nadir_train_step(nadir_optimizer *optimizer, double *loss);
@@ -1676,16 +1675,17 @@ NADIR_API nadir_status nadir_optimizer_get(const nadir_optimizer *optimizer, con
  *   "one_cycle"        from max_lr / div_factor up to max_lr, then down to that start divided by final_div_factor (Smith and Topin 2018).
  *                      `max_lr` and `total_steps` (required), `pct_start` (0.3), `anneal` = cos (default) or linear, `div_factor` (25),
  *                      `final_div_factor` (1e4), `three_phase` (0), `cycle_momentum` (1), `base_momentum` (0.85), `max_momentum` (0.95): beta1
- *                      or momentum goes the other way. A group's max_lr is as much greater as its lr is than the optimiser's.
+ *                      or momentum goes the other way. The rate is max_lr in step pct_start * total_steps - 1. A group's max_lr is as much greater as its lr is than the optimiser's.
  *   "plateau"          lr times `factor` (0.1) for every time that a measure told by `nadir_optimizer_report` did not improve for
  *                      more than `patience` (10) reports. `mode` = min (default) or max, `threshold` (1e-4), `threshold_mode` = rel
- *                      (default) or abs, `cooldown` (0), `min_lr` (0), `eps` (1e-8).
+ *                      (default) or abs, `cooldown` (0), `min_lr` (0), `eps` (1e-8: a lesser change
+ *                      is not made).
  *
  * All: `interval` (1): steps for each of the schedule's, such as those of an epoch; `warmup` (0): so many steps before it, with the
  * rate lr (warmup_start + (1 - warmup_start) t / warmup) in step t from 0 on; `warmup_start` (1/3). NULL for `schedule` ends one.
  *
  * Errors: NADIR_E_ARGUMENT for an unknown schedule, a bad or missing option, a cycle of momentum for a rule without any, or a rule
- * without schedules (L-BFGS, Levenberg and Marquardt);
+ * without a learning rate (Levenberg and Marquardt);
  * NADIR_E_BUSY. A schedule replaces the one before.
  */
 NADIR_API nadir_status nadir_optimizer_schedule(nadir_optimizer *optimizer, const char *schedule, const char *options);

@@ -88,10 +88,13 @@ bool Options::flag(std::string_view key, bool otherwise) {
   return pair->value == "1";
 }
 
-double Options::number(std::string_view key, double otherwise) {
+std::optional<double> Options::number(std::string_view key) {
   const Pair* pair = ask(key);
-  return pair ? parse<double>(key, pair->value, "a number") : otherwise;
+  if (!pair) return std::nullopt;
+  return parse<double>(key, pair->value, "a number");
 }
+
+double Options::number(std::string_view key, double otherwise) { return number(key).value_or(otherwise); }
 
 std::int64_t Options::integer(std::string_view key, std::int64_t otherwise, std::int64_t least) {
   const Pair* pair = ask(key);

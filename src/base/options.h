@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <string_view>
 
 namespace nadir {
@@ -16,6 +17,7 @@ class Options {
 
   bool flag(std::string_view key, bool otherwise);
   double number(std::string_view key, double otherwise);
+  std::optional<double> number(std::string_view key);
   std::int64_t integer(std::string_view key, std::int64_t otherwise, std::int64_t least);
   // Numbers with commas between them, as given; empty if not given.
   std::string_view list(std::string_view key);

@@ -307,6 +307,16 @@ Kernel scatter_add_kernel(DType dtype, DType index) noexcept {
   return for_float(dtype, scatter_add_by<float>(index), scatter_add_by<double>(index));
 }
 
+double square_sum(DType dtype, const void* values, std::int64_t count) noexcept {
+  return visit_float(dtype, [=](auto zero) {
+    const auto* x = static_cast<const decltype(zero)*>(values);
+    // Several sums, for one would wait for itself.
+    double sums[4] = {0, 0, 0, 0};
+    for (std::int64_t i = 0; i < count; ++i) sums[i & 3] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  });
+}
+
 Kernel max_pool_kernel(DType dtype) noexcept { return for_float(dtype, max_pool<float>, max_pool<double>); }
 
 Kernel check_range_kernel(DType dtype) noexcept {

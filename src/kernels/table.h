@@ -27,8 +27,6 @@ struct KernelTable {
   Kernel rule[kFloatCount];
   // Whether no element is NaN or infinite.
   bool (*all_finite[kFloatCount])(const void* values, std::int64_t count) noexcept;
-  // The sum of squares, in f64.
-  double (*square_sum[kFloatCount])(const void* values, std::int64_t count) noexcept;
 };
 
 // The best set that this processor has, or the one that the environment variable NADIR_ISA names, if it has that.

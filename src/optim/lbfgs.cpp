@@ -11,10 +11,11 @@ namespace nadir {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr Setting kMaxIter{"max_iter", 20, 1, 1e9};
-constexpr Setting kMaxEval{"max_eval", 25, 1, 1e9};
-constexpr Setting kToleranceGrad{"tolerance_grad", 1e-7, 0, kInfinity};
-constexpr Setting kToleranceChange{"tolerance_change", 1e-9, 0, kInfinity};
+// What can be changed.
+constexpr Setting kSettings[] = {{"lr", 0, 0, kInfinity},
+                                 {"max_eval", 25, 1, 1e9},
+                                 {"tolerance_grad", 1e-7, 0, kInfinity},
+                                 {"tolerance_change", 1e-9, 0, kInfinity}};
 
 // The least point of the cubic with these values and slopes at x1 and x2, within [low, high]; their middle if there is none.
 double least_of_cubic(double x1, double f1, double g1, double x2, double f2, double g2, double low,
@@ -31,13 +32,11 @@ double least_of_cubic(double x1, double f1, double g1, double x2, double f2, dou
 }  // namespace
 
 Lbfgs::Lbfgs(Session& session, double rate, Options& options) : Optimizer(session, "lbfgs_new"), rate_(rate) {
-  if (!(rate > 0 && rate <= session.greatest_rate())) {
-    fail(Status::kArgument, "lr is ", rate, "; wants a finite number over 0");
-  }
+  check_rate("learning rate", rate, session.greatest_rate());
   max_iter_ = static_cast<double>(options.integer("max_iter", 20, 1));
   max_eval_ = static_cast<double>(options.integer("max_eval", static_cast<std::int64_t>(max_iter_ * 1.25), 1));
-  tolerance_grad_ = read_setting(options, kToleranceGrad, kToleranceGrad.otherwise);
-  tolerance_change_ = read_setting(options, kToleranceChange, kToleranceChange.otherwise);
+  tolerance_grad_ = read_setting(options, kSettings[2], kSettings[2].otherwise);
+  tolerance_change_ = read_setting(options, kSettings[3], kSettings[3].otherwise);
   history_ = static_cast<double>(options.integer("history_size", 100, 1));
   searches_ = options.choice("line_search", {"strong_wolfe", "none"}, 0) == 0;
   options.finish();
@@ -52,6 +51,7 @@ Lbfgs::Lbfgs(Session& session, double rate, Options& options) : Optimizer(sessio
 
   const auto length = static_cast<std::int64_t>(size_);
   add_numbers(state_, "step", {}, &steps_, 1);
+  add_numbers(state_, "schedule", {}, &schedule_.progress().best, 4);
   add_numbers(state_, "progress", {}, &progress_.iterations, sizeof progress_ / sizeof(double));
   add_numbers(state_, "direction", {}, vector(kDirection), length);
   add_numbers(state_, "previous_gradient", {}, vector(kPreviousGradient), length);
@@ -59,28 +59,25 @@ Lbfgs::Lbfgs(Session& session, double rate, Options& options) : Optimizer(sessio
 }
 
 Status Lbfgs::set(std::string_view name, double value) {
-  const std::pair<const Setting&, double&> settings[] = {
-      {kMaxEval, max_eval_}, {kToleranceGrad, tolerance_grad_}, {kToleranceChange, tolerance_change_}};
-  if (name == "lr") {
-    if (!(value > 0 && value <= session_->greatest_rate())) {
-      fail(Status::kArgument, "lr is ", value, "; wants a finite number over 0");
+  double* const targets[] = {&rate_, &max_eval_, &tolerance_grad_, &tolerance_change_};
+  for (std::size_t i = 0; i < std::size(kSettings); ++i) {
+    if (name != kSettings[i].name) continue;
+    if (i == 0) {
+      check_rate("lr", value, session_->greatest_rate());
+    } else {
+      check_setting(kSettings[i], value);
     }
-    return change([&] { rate_ = value; });
-  }
-  for (const auto& [setting, target] : settings) {
-    if (name != setting.name) continue;
-    check_setting(setting, value);
-    return change([&target = target, value] { target = value; });
+    return change([&] { *targets[i] = value; });
   }
   if (name == "max_iter" || name == "history_size" || name == "line_search") {
     fail(Status::kArgument, name, " is fixed when the optimiser is made");
   }
-  fail(Status::kArgument, "there is no setting \"", name, '"');
+  refuse_setting(name, kSettings);
 }
 
 bool Lbfgs::get(std::string_view name, double& value) const noexcept {
   const std::pair<std::string_view, double> settings[] = {{"lr", rate_},
-                                                          {"current_lr", rate_},
+                                                          {"current_lr", schedule_.at(steps_, rate_, rate_).rate},
                                                           {"max_iter", max_iter_},
                                                           {"max_eval", max_eval_},
                                                           {"step", steps_},
@@ -194,17 +191,18 @@ Status Lbfgs::run(const char* function, double& loss) noexcept {
 
 Status Lbfgs::iterate(double loss) noexcept {
   double* const gradient = vector(kGradient);
+  const double rate = schedule_.at(steps_, rate_, rate_).rate;
   for (double iteration = 1; iteration <= max_iter_; ++iteration) {
     progress_.iterations += 1;
     if (progress_.iterations > 1) remember();
     find_direction();
     std::memcpy(vector(kPreviousGradient), gradient, size_ * sizeof(double));
     const double previous_loss = loss;
-    progress_.length = rate_;
+    progress_.length = rate;
     if (progress_.iterations == 1) {
       double sum = 0;
       for (std::size_t i = 0; i < size_; ++i) sum += std::abs(gradient[i]);
-      progress_.length = std::min(1.0, 1 / sum) * rate_;
+      progress_.length = std::min(1.0, 1 / sum) * rate;
     }
     const double slope = dot(gradient, vector(kDirection));
     if (slope > -tolerance_change_) break;

@@ -48,6 +48,7 @@ class Lbfgs final : public Optimizer {
     double* gradient;
   };
 
+  Momentum momentum_to_cycle() const noexcept override { return Momentum::kNone; }
   void end() noexcept override { unmake(session_->graph().host(), this); }
   double* vector(int which) noexcept { return numbers() + static_cast<std::size_t>(which) * size_; }
   double* numbers() noexcept { return reinterpret_cast<double*>(block_->data()); }

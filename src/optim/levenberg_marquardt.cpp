@@ -114,7 +114,7 @@ Status LevenbergMarquardt::set(std::string_view name, double value) {
     check_setting(kSettings[i], value);
     return change([&] { numbers_[i] = value; });
   }
-  fail(Status::kArgument, "there is no setting \"", name, '"');
+  refuse_setting(name, kSettings);
 }
 
 bool LevenbergMarquardt::get(std::string_view name, double& value) const noexcept {
@@ -130,15 +130,17 @@ Status LevenbergMarquardt::attach(Session&) {
 }
 
 Status LevenbergMarquardt::step(const char* function) {
-  double ignored = 0;
-  return session_->inside(Gate::Access::kWrite, [&] { return run(function, ignored); });
+  return session_->inside(Gate::Access::kWrite, [&] { return run(function); });
 }
 
-Status LevenbergMarquardt::train_step(double& squares) {
-  return session_->inside(Gate::Access::kWrite, [&] { return run("train_step", squares); });
+Status LevenbergMarquardt::train_step(double& loss) {
+  return session_->inside(Gate::Access::kWrite, [&] {
+    const Status status = session_->evaluate_loss(loss);
+    return status == Status::kOk ? run("train_step") : status;
+  });
 }
 
-Status LevenbergMarquardt::run(const char* function, double& squares) noexcept {
+Status LevenbergMarquardt::run(const char* function) noexcept {
   Status status = jacobian_->adopt_inputs(*session_, function);
   if (status != Status::kOk) return status;
   double* next = vector(kStart);
@@ -147,12 +149,9 @@ Status LevenbergMarquardt::run(const char* function, double& squares) noexcept {
   }
   std::memcpy(vector(kValues), vector(kStart), size_ * sizeof(double));
   const double lambda = numbers_[kLambda];
-  double first = 0;
-  status = evaluate(vector(kValues), first);
-  if (status == Status::kOk) {
-    squares = first;
-    status = std::isfinite(first) ? iterate(first) : Status::kNotFinite;
-  }
+  double squares = 0;
+  status = evaluate(vector(kValues), squares);
+  if (status == Status::kOk) status = std::isfinite(squares) ? iterate(squares) : Status::kNotFinite;
   if (status != Status::kOk) {
     numbers_[kLambda] = lambda;
     write_values(vector(kStart));

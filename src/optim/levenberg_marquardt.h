@@ -21,9 +21,10 @@ class LevenbergMarquardt final : public Optimizer {
   enum Number { kLambda, kMaxIter, kUp, kDown, kToleranceGrad, kToleranceChange, kNumbers };
   static const Setting kSettings[kNumbers];
 
+  Momentum momentum_to_cycle() const noexcept override { return Momentum::kNoRate; }
   void end() noexcept override { unmake(session_->graph().host(), this); }
   double* vector(std::size_t which) noexcept { return reinterpret_cast<double*>(block_->data()) + which * size_; }
-  Status run(const char* function, double& squares) noexcept;
+  Status run(const char* function) noexcept;
   Status iterate(double& squares) noexcept;
   // The sum of squares of the residuals, at the parameters that are in `values`.
   Status evaluate(const double* values, double& squares) noexcept;

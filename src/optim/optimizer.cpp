@@ -26,7 +26,7 @@ std::string_view name_of(const Session& session, const Parameter& parameter) noe
 // ------------------------------------------------------------------------------------------------------- any optimiser
 
 Optimizer::Optimizer(Session& session, const char* name)
-    : session_(Ref<Session>::share(&session)), state_(resource()), name_(name) {
+    : session_(Ref<Session>::share(&session)), state_(resource()), schedule_(resource()), name_(name) {
   if (session.updates().empty()) fail(Status::kState, "the session has no loss");
 }
 
@@ -51,13 +51,25 @@ Status Optimizer::train_step(double& loss) {
 
 Status Optimizer::group(const char*, Options&) { fail(Status::kArgument, name_, " has no groups of parameters"); }
 
-Status Optimizer::schedule(const char*, Options&) { fail(Status::kArgument, name_, " has no schedule"); }
+Status Optimizer::schedule(const char* name, Options& options) {
+  const Momentum momentum = momentum_to_cycle();
+  if (momentum == Momentum::kNoRate) fail(Status::kArgument, name_, " has no learning rate for a schedule");
+  Schedule next(name, options, resource());
+  if (next.cycles_momentum() && momentum != Momentum::kThere) {
+    fail(Status::kArgument, "cycle_momentum=1: there is no momentum to cycle");
+  }
+  return change([&] { schedule_ = std::move(next); });
+}
 
-Status Optimizer::report(double) { fail(Status::kState, "there is no schedule \"plateau\""); }
+Status Optimizer::report(double measure) {
+  if (!schedule_.is_plateau()) fail(Status::kState, "there is no schedule \"plateau\"");
+  return change([&] { schedule_.report(measure); });
+}
 
 Status Optimizer::swap_average() { fail(Status::kState, "the optimiser keeps no average; make it with ema_decay"); }
 
 Status Optimizer::attach(Session& session) {
+  if (&session.graph() != &session_->graph()) fail(Status::kArgument, "the session is of another graph");
   const std::span<const Update> mine = session_->updates();
   const std::span<const Update> others = session.updates();
   const bool are_alike =
@@ -121,6 +133,12 @@ std::pmr::vector<const Parameter*> Optimizer::parameters() const {
   return reached;
 }
 
+void check_rate(const char* role, double rate, double greatest) {
+  if (rate >= 0 && rate <= greatest) return;
+  fail(Status::kArgument, role, " is ", rate,
+       "; wants a number that is not negative, and finite in the parameters' dtype");
+}
+
 void check_setting(const Setting& setting, double value) {
   const bool is_whole = setting.kind != Setting::Kind::kFlag || value == 0 || value == 1;
   if (value >= setting.least && value < setting.below && is_whole) return;
@@ -131,25 +149,32 @@ void check_setting(const Setting& setting, double value) {
        setting.below);
 }
 
+void refuse_setting(std::string_view name, std::span<const Setting> settings) {
+  Message list;
+  for (const Setting& setting : settings) {
+    if (setting.kind == Setting::Kind::kNumber) list << (list.view().empty() ? "" : ", ") << setting.name;
+  }
+  fail(Status::kArgument, "there is no setting \"", name, "\"; wants one of ", list.view());
+}
+
 double read_setting(Options& options, const Setting& setting, double otherwise) {
   if (setting.kind == Setting::Kind::kFlag) return options.flag(setting.name, otherwise != 0) ? 1 : 0;
-  const double value = options.number(setting.name, kInherited);
-  if (std::isnan(value)) return otherwise;
-  check_setting(setting, value);
-  return value;
+  const std::optional<double> value = options.number(setting.name);
+  if (!value) return otherwise;
+  check_setting(setting, *value);
+  return *value;
 }
 
 // --------------------------------------------------------------------------------------------------- first-order rules
 
 namespace {
 
-void check_rate(double rate, double greatest) {
-  if (rate >= 0 && rate <= greatest) return;
-  fail(Status::kArgument, "lr is ", rate, "; wants a number that is not negative, and finite in the parameters' dtype");
-}
-
 bool are_equal(const Slots& a, const Slots& b) noexcept {
   return !a.first == !b.first && !a.second == !b.second && !a.greatest == !b.greatest && !a.velocity == !b.velocity;
+}
+
+void check_average(double decay) {
+  if (!(decay >= 0 && decay <= 1)) fail(Status::kArgument, "ema_decay is ", decay, "; wants 0 to 1");
 }
 
 double read_limit(Options& options, const char* name) {
@@ -161,12 +186,8 @@ double read_limit(Options& options, const char* name) {
 }  // namespace
 
 FirstOrder::FirstOrder(Session& session, const Rule& rule, double rate, Options& options)
-    : Optimizer(session, rule.function),
-      rule_(rule),
-      schedule_(resource()),
-      groups_(resource()),
-      stretches_(resource()) {
-  check_rate(rate, session.greatest_rate());
+    : Optimizer(session, rule.function), rule_(rule), groups_(resource()), stretches_(resource()) {
+  check_rate("learning rate", rate, session.greatest_rate());
   Settings settings{};
   settings[0] = rate;
   for (std::size_t i = 1; i < rule.settings.size(); ++i) {
@@ -175,11 +196,10 @@ FirstOrder::FirstOrder(Session& session, const Rule& rule, double rate, Options&
   common_.maximize = options.flag("maximize", false);
   common_.clip_norm = read_limit(options, "clip_norm");
   common_.clip_value = read_limit(options, "clip_value");
-  common_.ema_decay = options.number("ema_decay", kInherited);
-  const bool has_average = !std::isnan(common_.ema_decay);
-  if (has_average && !(common_.ema_decay >= 0 && common_.ema_decay <= 1)) {
-    fail(Status::kArgument, "ema_decay is ", common_.ema_decay, "; wants 0 to 1");
-  }
+  const std::optional<double> ema_decay = options.number("ema_decay");
+  const bool has_average = ema_decay.has_value();
+  if (has_average) check_average(*ema_decay);
+  common_.ema_decay = ema_decay.value_or(0);
   options.finish();
 
   const Slots slots = rule.slots(settings);
@@ -327,11 +347,19 @@ Status FirstOrder::set(std::string_view name, double value) {
     if (!(value >= 0)) fail(Status::kArgument, name, " is ", value, "; wants a number of 0 or more");
     return change([&] { (name == "clip_norm" ? common_.clip_norm : common_.clip_value) = value; });
   }
+  if (name == "maximize") {
+    check_setting({"maximize", 0, 0, 2, Setting::Kind::kFlag}, value);
+    return change([&] { common_.maximize = value != 0; });
+  }
+  if (name == "ema_decay" && vectors_[kAverage]) {
+    check_average(value);
+    return change([&] { common_.ema_decay = value; });
+  }
   for (std::size_t i = 0; i < rule_.settings.size(); ++i) {
     const Setting& setting = rule_.settings[i];
     if (name != setting.name) continue;
     if (i == 0) {
-      check_rate(value, session_->greatest_rate());
+      check_rate("lr", value, session_->greatest_rate());
     } else {
       check_setting(setting, value);
     }
@@ -343,7 +371,7 @@ Status FirstOrder::set(std::string_view name, double value) {
     }
     return change([&] { groups_.front().settings[i] = value; });
   }
-  fail(Status::kArgument, "there is no setting \"", name, '"');
+  refuse_setting(name, rule_.settings);
 }
 
 bool FirstOrder::get(std::string_view name, double& value) const noexcept {
@@ -352,8 +380,10 @@ bool FirstOrder::get(std::string_view name, double& value) const noexcept {
     if (name == rule_.settings[i].name) return value = settings[i], true;
   }
   if (name == "current_lr") return value = schedule_.at(steps_, settings[0], settings[0]).rate, true;
+  if (name == "ema_decay" && vectors_[kAverage]) return value = common_.ema_decay, true;
   if (name == "step") return value = steps_, true;
   if (name == "grad_norm") return value = grad_norm_, true;
+  if (name == "maximize") return value = common_.maximize ? 1 : 0, true;
   if (name == "clip_norm") return value = common_.clip_norm, true;
   if (name == "clip_value") return value = common_.clip_value, true;
   return false;
@@ -367,7 +397,7 @@ Status FirstOrder::group(const char* pattern, Options& options) {
     if (setting.kind == Setting::Kind::kNumber) settings[i] = read_setting(options, setting, kInherited);
   }
   options.finish();
-  if (!std::isnan(settings[0])) check_rate(settings[0], session_->greatest_rate());
+  if (!std::isnan(settings[0])) check_rate("lr", settings[0], session_->greatest_rate());
   Settings merged = groups_.front().settings;
   for (std::size_t i = 0; i < merged.size(); ++i) merged[i] = std::isnan(settings[i]) ? merged[i] : settings[i];
   if (!are_equal(rule_.slots(groups_.front().settings), rule_.slots(merged))) {
@@ -397,20 +427,9 @@ Status FirstOrder::group(const char* pattern, Options& options) {
   });
 }
 
-Status FirstOrder::schedule(const char* name, Options& options) {
-  Schedule next(name, options, resource());
-  if (next.cycles_momentum() && rule_.momentum < 0) {
-    fail(Status::kArgument, "cycle_momentum=1: the rule has no momentum to cycle");
-  }
-  if (next.cycles_momentum() && !vectors_[kFirst] && !vectors_[kVelocity]) {
-    fail(Status::kArgument, "cycle_momentum=1: momentum is 0");
-  }
-  return change([&] { schedule_ = std::move(next); });
-}
-
-Status FirstOrder::report(double measure) {
-  if (!schedule_.is_plateau()) return Optimizer::report(measure);
-  return change([&] { schedule_.report(measure); });
+Optimizer::Momentum FirstOrder::momentum_to_cycle() const noexcept {
+  const bool is_there = rule_.momentum >= 0 && (vectors_[kFirst] || vectors_[kVelocity]);
+  return is_there ? Momentum::kThere : Momentum::kNone;
 }
 
 Status FirstOrder::swap_average() {

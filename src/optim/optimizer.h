@@ -54,8 +54,8 @@ class Optimizer {
   // Throw Error or std::bad_alloc, before anything has changed.
   virtual Status set(std::string_view setting, double value) = 0;
   virtual Status group(const char* pattern, Options& options);
-  virtual Status schedule(const char* name, Options& options);
-  virtual Status report(double measure);
+  Status schedule(const char* name, Options& options);
+  Status report(double measure);
   virtual Status swap_average();
   virtual Status attach(Session& session);
 
@@ -92,7 +92,12 @@ class Optimizer {
   std::pmr::vector<const Parameter*> parameters() const;
 
   Ref<Session> session_;
+  // Whether there is a learning rate to be scheduled, and a momentum that may go with it.
+  enum class Momentum { kNoRate, kNone, kThere };
+  virtual Momentum momentum_to_cycle() const noexcept = 0;
+
   State state_;
+  Schedule schedule_;
   double steps_ = 0;
 
  private:
@@ -105,7 +110,9 @@ void destroy(Optimizer* optimizer) noexcept;
 
 // Reads a setting, or throws.
 double read_setting(Options& options, const Setting& setting, double otherwise);
+void check_rate(const char* role, double rate, double greatest);
 void check_setting(const Setting& setting, double value);
+[[noreturn]] void refuse_setting(std::string_view name, std::span<const Setting> settings);
 
 class FirstOrder final : public Optimizer {
  public:
@@ -115,8 +122,6 @@ class FirstOrder final : public Optimizer {
   Status step(const char* function) override;
   Status set(std::string_view setting, double value) override;
   Status group(const char* pattern, Options& options) override;
-  Status schedule(const char* name, Options& options) override;
-  Status report(double measure) override;
   Status swap_average() override;
   bool get(std::string_view setting, double& value) const noexcept override;
 
@@ -140,11 +145,12 @@ class FirstOrder final : public Optimizer {
   struct Common {
     double clip_norm;
     double clip_value;
-    double ema_decay;  // NaN: none
+    double ema_decay;
     bool maximize;
   };
 
   void end() noexcept override { unmake(session_->graph().host(), this); }
+  Momentum momentum_to_cycle() const noexcept override;
   Settings settings_of(std::size_t group) const noexcept;
   using Groups = std::pmr::vector<Group>;
   using Stretches = std::pmr::vector<Stretch>;
@@ -156,7 +162,6 @@ class FirstOrder final : public Optimizer {
 
   const Rule& rule_;
   Common common_;
-  Schedule schedule_;
   Groups groups_;
   Stretches stretches_;
   std::array<const char*, kVectors> vector_names_{};  // null: not kept

@@ -13,25 +13,47 @@ namespace nadir {
 
 namespace {
 
-constexpr double kNotGiven = std::numeric_limits<double>::quiet_NaN();
+constexpr double kAsItIs = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kOverOne = 1 + std::numeric_limits<double>::epsilon();
 
-// An option in [least, most]; without a default it has to be given.
-double number(Options& options, const char* key, double otherwise, double least = 0, double most = kInfinity) {
-  const double value = options.number(key, otherwise);
-  if (std::isnan(value) && std::isnan(otherwise)) fail(Status::kArgument, "wants the option ", key);
-  if (!(value >= least && value <= most && std::isfinite(value))) {
-    fail(Status::kArgument, "option ", key, "=", value, ": wants ", least, " to ", most);
+// Reads options in [least, most). What has no default has to be given, which is told last: a
+// misspelt option is rather named as such.
+class Reader {
+ public:
+  explicit Reader(Options& options) : options_(options) {}
+
+  double number(const char* key, double otherwise, double least = 0, double most = kInfinity) {
+    const double value = options_.number(key).value_or(otherwise);
+    if (!(value >= least && value < most)) {
+      fail(Status::kArgument, "option ", key, "=", value, ": wants at least ", least, ", and less than ", most);
+    }
+    return value;
   }
-  return value;
-}
+  double required_number(const char* key) {
+    if (options_.list(key).empty()) return miss(key);
+    return number(key, 0);
+  }
+  double count(const char* key, std::int64_t otherwise, std::int64_t least) {
+    return static_cast<double>(options_.integer(key, otherwise, least));
+  }
+  double required_count(const char* key) {
+    const double value = count(key, 0, 1);
+    return value == 0 ? miss(key) : value;
+  }
+  double miss(const char* key) {
+    missing_ = key;
+    return 0;
+  }
+  void finish() const {
+    options_.finish();
+    if (missing_) fail(Status::kArgument, "wants the option ", missing_);
+  }
 
-double count(Options& options, const char* key, std::int64_t otherwise, std::int64_t least) {
-  const std::int64_t value = options.integer(key, otherwise, least);
-  if (value < least) fail(Status::kArgument, "wants the option ", key, ", at least ", least);
-  return static_cast<double>(value);
-}
-double required_count(Options& options, const char* key) { return count(options, key, 0, 1); }
+ private:
+  Options& options_;
+  const char* missing_ = nullptr;
+};
 
 void parse_list(std::string_view text, std::pmr::vector<std::int64_t>& numbers) {
   const char* at = text.data();
@@ -67,64 +89,65 @@ Schedule::Schedule(const char* name, Options& options, std::pmr::memory_resource
     }
     kind_ = static_cast<Kind>(found - kNames);
   }
+  Reader read(options);
   const auto set = [this](int index, double value) { numbers_[static_cast<std::size_t>(index)] = value; };
   switch (kind_) {
     case kConstant:
-      set(kFactor, number(options, "factor", 1));
-      set(kTotal, count(options, "total_iters", 0, 0));
+      set(kFactor, read.number("factor", 1));
+      set(kTotal, read.count("total_iters", 0, 0));
       break;
     case kStep:
-      set(kStepSize, required_count(options, "step_size"));
-      set(kGamma, number(options, "gamma", 0.1));
+      set(kStepSize, read.required_count("step_size"));
+      set(kGamma, read.number("gamma", 0.1));
       break;
     case kMultiStep:
       parse_list(options.list("milestones"), milestones_);
-      if (milestones_.empty()) fail(Status::kArgument, "wants the option milestones");
+      if (milestones_.empty()) read.miss("milestones");
       std::sort(milestones_.begin(), milestones_.end());
-      set(kGamma, number(options, "gamma", 0.1));
+      set(kGamma, read.number("gamma", 0.1));
       break;
-    case kExponential: set(kGamma, number(options, "gamma", kNotGiven)); break;
+    case kExponential: set(kGamma, read.required_number("gamma")); break;
     case kPolynomial:
-      set(kTotal, required_count(options, "total_iters"));
-      set(kPower, number(options, "power", 1));
+      set(kTotal, read.required_count("total_iters"));
+      set(kPower, read.number("power", 1));
       break;
     case kCosine:
-      set(kPeriod, required_count(options, "t_max"));
-      set(kEtaMin, number(options, "eta_min", 0));
+      set(kPeriod, read.required_count("t_max"));
+      set(kEtaMin, read.number("eta_min", 0));
       break;
     case kRestarts:
-      set(kPeriod, required_count(options, "t_0"));
-      set(kGrowth, count(options, "t_mult", 1, 1));
-      set(kEtaMin, number(options, "eta_min", 0));
+      set(kPeriod, read.required_count("t_0"));
+      set(kGrowth, read.count("t_mult", 1, 1));
+      set(kEtaMin, read.number("eta_min", 0));
       break;
     case kOneCycle:
-      set(kMaxRate, number(options, "max_lr", kNotGiven));
-      set(kTotalSteps, required_count(options, "total_steps"));
-      set(kStartShare, number(options, "pct_start", 0.3, 0, 1));
+      set(kMaxRate, read.required_number("max_lr"));
+      set(kTotalSteps, read.required_count("total_steps"));
+      set(kStartShare, read.number("pct_start", 0.3, 0, kOverOne));
       set(kIsLinear, options.choice("anneal", {"cos", "linear"}, 0));
-      set(kDivisor, number(options, "div_factor", 25, 1e-300));
-      set(kFinalDivisor, number(options, "final_div_factor", 1e4, 1e-300));
+      set(kDivisor, read.number("div_factor", 25, 1e-300));
+      set(kFinalDivisor, read.number("final_div_factor", 1e4, 1e-300));
       set(kThreePhase, options.flag("three_phase", false));
       set(kCyclesMomentum, options.flag("cycle_momentum", true));
-      set(kBase, number(options, "base_momentum", 0.85, 0, 1));
-      set(kMax, number(options, "max_momentum", 0.95, 0, 1));
+      set(kBase, read.number("base_momentum", 0.85, 0, 1));
+      set(kMax, read.number("max_momentum", 0.95, 0, 1));
       break;
     case kPlateau:
-      set(kReduction, number(options, "factor", 0.1, 0, 1));
-      set(kPatience, count(options, "patience", 10, 0));
+      set(kReduction, read.number("factor", 0.1, 0, 1));
+      set(kPatience, read.count("patience", 10, 0));
       set(kIsMax, options.choice("mode", {"min", "max"}, 0));
-      set(kThreshold, number(options, "threshold", 1e-4));
+      set(kThreshold, read.number("threshold", 1e-4));
       set(kIsAbsolute, options.choice("threshold_mode", {"rel", "abs"}, 0));
-      set(kCooldown, count(options, "cooldown", 0, 0));
-      set(kLeast, number(options, "min_lr", 0));
-      set(kEpsilon, number(options, "eps", 1e-8));
+      set(kCooldown, read.count("cooldown", 0, 0));
+      set(kLeast, read.number("min_lr", 0));
+      set(kEpsilon, read.number("eps", 1e-8));
       progress_.best = numbers_[kIsMax] != 0 ? -kInfinity : kInfinity;
       break;
   }
-  interval_ = count(options, "interval", 1, 1);
-  warmup_ = count(options, "warmup", 0, 0);
-  warmup_start_ = number(options, "warmup_start", 1.0 / 3, 0, 1);
-  options.finish();
+  interval_ = read.count("interval", 1, 1);
+  warmup_ = read.count("warmup", 0, 0);
+  warmup_start_ = read.number("warmup_start", 1.0 / 3, 0, kOverOne);
+  read.finish();
 }
 
 // The parts between these steps, with the values at them: up, down and, with three phases, further down.
@@ -157,7 +180,7 @@ Schedule::Rate Schedule::one_cycle(double s, double scale) const noexcept {
   } else {
     rate = {cosine(part.from, part.to, share), cosine(part.momentum_from, part.momentum_to, share)};
   }
-  if (n[kCyclesMomentum] == 0) rate.momentum = kNotGiven;
+  if (n[kCyclesMomentum] == 0) rate.momentum = kAsItIs;
   return rate;
 }
 
@@ -173,7 +196,7 @@ double Schedule::plateau(double base) const noexcept {
 
 Schedule::Rate Schedule::at(double steps, double base, double general) const noexcept {
   const auto& n = numbers_;
-  if (steps < warmup_) return {base * (warmup_start_ + (1 - warmup_start_) * steps / warmup_), kNotGiven};
+  if (steps < warmup_) return {base * (warmup_start_ + (1 - warmup_start_) * steps / warmup_), kAsItIs};
   const double s = std::floor((steps - warmup_) / interval_);
   double rate = base;
   switch (kind_) {
@@ -203,7 +226,7 @@ Schedule::Rate Schedule::at(double steps, double base, double general) const noe
     case kOneCycle: return one_cycle(s, base == general ? 1 : base / general);
     case kPlateau: rate = plateau(base); break;
   }
-  return {rate, kNotGiven};
+  return {rate, kAsItIs};
 }
 
 void Schedule::report(double measure) noexcept {

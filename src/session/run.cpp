@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "kernels/portable.h"
 #include "ops/registry.h"
 #include "session/session.h"
 
@@ -262,16 +263,21 @@ bool Session::trains(const Parameter& parameter) const noexcept {
          });
 }
 
-Status Session::evaluate(double& loss_now) noexcept {
+Status Session::evaluate_loss(double& loss_now) noexcept {
   can_go_back_ = false;
   has_gradients_ = false;
   const Status status = compute();
   if (status != Status::kOk) return status;
   has_results_ = true;
   has_state_ = state_.is_training;
-  program_.run_backward(false);
   loss_now = loss();
   return Status::kOk;
+}
+
+Status Session::evaluate(double& loss_now) noexcept {
+  const Status status = evaluate_loss(loss_now);
+  if (status == Status::kOk) program_.run_backward(false);
+  return status;
 }
 
 Status Session::set_training(bool training) noexcept {
@@ -426,7 +432,7 @@ Status Session::sgd_step(double rate) noexcept {
 Status Session::clip_norm_inside(const char* function, double most, double& norm) noexcept {
   double squares = 0;
   for (const Update& update : updates_) {
-    squares += kernels_.square_sum[index_of(update.dtype)](update.gradients, update.count);
+    squares += square_sum(update.dtype, update.gradients, update.count);
   }
   norm = std::sqrt(squares);
   if (!std::isfinite(norm) && options_.finite != SessionOptions::Finite::kOff) return refuse_gradients(function);

@@ -130,6 +130,7 @@ class Session : public RefCounted {
   std::span<const double> output(std::size_t index) const noexcept;
   // Inside. Makes a forward and a backward pass of its own.
   Status evaluate(double& loss) noexcept;
+  Status evaluate_loss(double& loss) noexcept;  // forward alone
   template <class... Pieces>
   [[gnu::cold]] Status refuse(Status status, const char* function, const Pieces&... pieces) noexcept {
     const Piece list[] = {Piece(pieces)...};

@@ -58,7 +58,6 @@ constexpr KernelTable make_table(const char* isa) {
       {sgd_kernel<float>, sgd_kernel<double>},
       {rule_kernel<float>, rule_kernel<double>},
       {all_finite_kernel<float>, all_finite_kernel<double>},
-      {square_sum_kernel<float>, square_sum_kernel<double>},
   };
 }
 

@@ -126,29 +126,6 @@ void rule_kernel(const Arguments& arguments) noexcept {
   is_adam ? run_rule<true, T>(r) : run_rule<false, T>(r);
 }
 
-// Sums of a few squares in T, which are added up in f64.
-template <class T>
-double square_sum_kernel(const void* values, std::int64_t count) noexcept {
-  constexpr std::int64_t kBlock = 16 * Pack<T>::size;
-  const T* x = static_cast<const T*>(values);
-  double total = 0;
-  std::int64_t i = 0;
-  while (i + kBlock <= count) {
-    auto squares = Pack<T>::splat(0);
-    for (const std::int64_t end = i + kBlock; i < end; i += Pack<T>::size) {
-      const auto lane = Pack<T>::load(x + i);
-      squares = squares + lane * lane;
-    }
-    T lanes[Pack<T>::size];
-    squares.store(lanes);
-    for (const T lane : lanes) total += static_cast<double>(lane);
-  }
-  // What is too great for T may not be so for f64.
-  if (!(total <= __DBL_MAX__)) total = 0, i = 0;
-  for (; i < count; ++i) total += static_cast<double>(x[i]) * static_cast<double>(x[i]);
-  return total;
-}
-
 // x * 0 is 0 for a finite x and NaN otherwise.
 template <class T>
 bool all_finite_kernel(const void* values, std::int64_t count) noexcept {
