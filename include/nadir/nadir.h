@@ -1702,7 +1702,7 @@ NADIR_API nadir_status nadir_optimizer_swap_ema(nadir_optimizer *optimizer);
  * A function to run in every `nadir_optimizer_step` and `nadir_train_step`, between the backward pass and the update: to reduce gradients
  * over processes, to log or to clip them, by `nadir_grads_flat_get`, `_set` and the like on `session`.
  *
- * It runs on the calling thread, is given `user`, and must not unwind. Anything but NADIR_OK ends the step with NADIR_E_CALLBACK.
+ * It runs on the calling thread, is given `user`, and must not unwind; a step from within is NADIR_E_STATE. Anything but NADIR_OK ends the step with NADIR_E_CALLBACK.
  */
 typedef struct nadir_gradient_hook {
   size_t struct_size;                                               /* sizeof(nadir_gradient_hook) */

@@ -40,7 +40,8 @@ void destroy(Optimizer* optimizer) noexcept {
 }
 
 Status Optimizer::train_step(double& loss) {
-  Status status = session_->zero_grad();
+  Status status = refuse_in_hook("train_step");
+  if (status == Status::kOk) status = session_->zero_grad();
   if (status == Status::kOk) {
     status = session_->forward();
     if (status == Status::kOk || status == Status::kNotFinite) loss = session_->loss();
@@ -87,9 +88,17 @@ Status Optimizer::set_hook(const GradientHook& hook) noexcept {
   return status;
 }
 
+Status Optimizer::refuse_in_hook(const char* function) noexcept {
+  if (!is_in_hook_) return Status::kOk;
+  return session_->reject(Status::kState, function, "called by the gradient hook, within a step");
+}
+
 Status Optimizer::run_hook(const char* function) noexcept {
-  if (!hook_.run || !session_->has_gradients()) return Status::kOk;
+  const Status status = refuse_in_hook(function);
+  if (status != Status::kOk || !hook_.run || !session_->has_gradients()) return status;
+  is_in_hook_ = true;
   const std::int32_t answer = hook_.run(hook_.user, reinterpret_cast<nadir_session*>(session_.get()));
+  is_in_hook_ = false;
   if (answer == 0) return Status::kOk;
   Message message;
   message << "the gradient hook answered " << answer;

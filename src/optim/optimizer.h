@@ -73,7 +73,8 @@ class Optimizer {
 
   std::pmr::memory_resource* resource() const noexcept { return &session_->graph().host(); }
   const char* name() const noexcept { return name_; }
-  // Runs the hook, outside of the session.
+  // Runs the hook, outside of the session. From within the hook there is no step.
+  Status refuse_in_hook(const char* function) noexcept;
   Status run_hook(const char* function) noexcept;
   // The rest of set(): a change of settings inside the session.
   template <class Change>
@@ -103,6 +104,7 @@ class Optimizer {
  private:
   const char* name_;
   GradientHook hook_;
+  bool is_in_hook_ = false;
   virtual void end() noexcept = 0;  // unmakes the object
 };
 

@@ -10,8 +10,9 @@
 
 /* `options` are those that all rules have but L-BFGS. */
 static nadir_optimizer *optimizer_new(const model *m, const char *rule, const char *options) {
-  if (strcmp(rule, "lbfgs") == 0 && options != NULL && strncmp(options, "ema_decay", 9) == 0) options = NULL;
-  nadir_optimizer *optimizer = maker_of(rule)(m->session, strcmp(rule, "lbfgs") == 0 ? 1 : 0.01, options);
+  nadir_optimizer *optimizer;
+  if (strcmp(rule, "lbfgs") == 0 && options != NULL && strncmp(options, "ema_decay", 9) == 0) options = strchr(options, ' ');
+  optimizer = maker_of(rule)(m->session, strcmp(rule, "lbfgs") == 0 ? 1 : 0.01, options);
   if (optimizer == NULL) print_error("%s: %s\n", rule, nadir_session_error(m->session));
   assert_non_null(optimizer);
   return optimizer;
@@ -826,9 +827,11 @@ static void check_going_on(const vectors *v, nadir_dtype dtype, int plateau) {
     assert_models_equal(&m, &other);
     assert_exact(setting_of(fresh, "current_lr"), setting_of(first, "current_lr"));
   }
-  assert_ok(nadir_optimizer_swap_ema(first));
-  assert_ok(nadir_optimizer_swap_ema(fresh));
-  assert_models_equal(&m, &other);
+  if (strcmp(v->rule, "lbfgs") != 0) {
+    assert_ok(nadir_optimizer_swap_ema(first));
+    assert_ok(nadir_optimizer_swap_ema(fresh));
+    assert_models_equal(&m, &other);
+  }
   nadir_optimizer_free(first);
   nadir_optimizer_free(fresh);
   model_close(&m);

@@ -114,6 +114,28 @@ def group_norm_add(name, x, groups, weight=None, bias=None, affine=1, eps=1e-5):
     return y if weight is None else y * weight.reshape(by_channel) + bias.reshape(by_channel)
 
 
+def sample_batch_norm_add(s):
+    x = s.tensor(ranks=(2, s.ranks[1]), least=1, accept=lambda shape: is_constant(shape[1:]))
+    # Without running statistics those of the batch are used; with them, here, where nothing trains, what they are at first.
+    options = s.options(affine=s.rng.randint(0, 1), eps=some_eps(s), track_running_stats=s.rng.randint(0, 1))
+    if s.trains:
+        options["track_running_stats"] = 0
+    layer, made = channels_made(s, x, options, 1)
+    return Call("batch_norm_add", (layer, x, *made), options)
+
+
+@operation(LAYERS, sample_batch_norm_add, given=2)
+def batch_norm_add(name, x, weight=None, bias=None, affine=1, eps=1e-5, track_running_stats=1):
+    channels = x.shape[1]
+    if track_running_stats:
+        return F.batch_norm(x, torch.zeros(channels, dtype=x.dtype), torch.ones(channels, dtype=x.dtype), weight, bias, False,
+                            0.1, eps)
+    # PyTorch refuses a single value a channel.
+    if x.numel() > channels:
+        return F.batch_norm(x, None, None, weight, bias, True, 0.1, eps)
+    return torch.zeros_like(x) + (x - x) + (0 if bias is None else bias.reshape([-1] + [1] * (x.dim() - 2)))
+
+
 def sample_instance_norm_add(s):
     x = s.tensor(ranks=(3, s.ranks[1]), accept=lambda shape: is_constant(shape[1:]))
     options = s.options(affine=s.rng.randint(0, 1), eps=some_eps(s))

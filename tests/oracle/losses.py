@@ -89,7 +89,7 @@ enter_pair("kl_div_loss", kl_div_loss, PROBABILITY, choices={"log_target": (0, 1
 
 def signs(s, shape):
     """1 and -1, by a call."""
-    return s._add(Call("sign", (s.tensor(shape, domain=Domain(-1, 1, hole=0.5)),)), shape, s.dtype)
+    return s.call(Call("sign", (s.tensor(shape, domain=Domain(-1, 1, hole=0.5)),)), shape, s.dtype)
 
 
 def sample_hinge_embedding(s):

@@ -2,7 +2,7 @@
 """Compares Nadir, through its C API, with PyTorch.
 
 First every operation of the header by itself: random calls in single and double precision, their values, gradients and
-second derivatives. Then random graphs, trained for some passes: losses, values and gradients. A trial or a graph is a
+second derivatives. Then optimisers and schedules, over a hundred steps. Then random graphs, trained for some passes: losses, values and gradients. A trial or a graph is a
 function of its number, so that a failure can be repeated alone. A graph that fails is made small before it is shown.
 
 Ends with a line that counts the mismatches, and with status 1 if there are any.
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 
+import optimizers
 import random_graphs
 import single_operations
 from execution import Failure
@@ -26,6 +27,7 @@ from processes import Crash, alone, apart
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_SHOWN = 5
+OPTIMIZER_TRIALS = 6  # runs a rule and dtype
 CHUNK = 250  # cases a process: to start one costs as much as some cases
 
 
@@ -150,6 +152,15 @@ def compare_graphs(library, seeds):
     return len(failures)
 
 
+def compare_optimizers(library):
+    """Compares optimisers and schedules; the number of comparisons that fail."""
+    failures, count = optimizers.failures(library, OPTIMIZER_TRIALS)
+    print(f"{'FAIL' if failures else 'ok  '} optimisers: {count} runs, {len(failures)} mismatches", flush=True)
+    for failure in failures[:MOST_SHOWN]:
+        print(f"  {failure}")
+    return len(failures)
+
+
 def print_words(title, words):
     """Prints a list below a line of the report, unless it is empty."""
     text = ", ".join(words)
@@ -208,10 +219,11 @@ def main():
     first = arguments.seed or 0
 
     wrong_operations = compare_operations(library, names, arguments.trials)
+    wrong_rules = 0 if only_seed or only_operation else compare_optimizers(library)
     wrong_graphs = compare_graphs(library, range(first, first + count)) if count else 0
     print(f"operations: {len(names)} compared, {wrong_operations} mismatches; "
           f"random graphs: {count}, {wrong_graphs} mismatches")
-    sys.exit(bool(problems or wrong_operations or wrong_graphs))
+    sys.exit(bool(problems or wrong_operations or wrong_rules or wrong_graphs))
 
 
 if __name__ == "__main__":

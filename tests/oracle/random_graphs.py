@@ -66,6 +66,7 @@ class Pool(Source):
     """A graph that grows. Operands are values that it has, or new leaves."""
 
     ranks = (0, 4)
+    trains = True
 
     def __init__(self, seed, dtype):
         super().__init__(seed, dtype)

@@ -53,6 +53,7 @@ class Source:
     """
 
     ranks = (0, 5)
+    trains = False  # whether what it makes is for a graph that trains
 
     def __init__(self, seed, dtype):
         self.rng = random.Random(seed)
