@@ -43,6 +43,19 @@ nadir_status set_values(Graph& graph, Parameters& list, const char* function, co
   });
 }
 
+// f(i) for each parameter, by its number, whose name matches. Throws if there is none.
+template <class F>
+void for_each_match(const Graph& graph, const char* pattern, F f) {
+  if (!pattern) fail(Status::kArgument, "pattern is NULL");
+  bool is_found = false;
+  for (size_t i = 0; i < graph.parameters().size(); ++i) {
+    if (!matches(pattern, graph[graph.parameters()[i].node].name())) continue;
+    f(i);
+    is_found = true;
+  }
+  if (!is_found) fail(Status::kArgument, "pattern \"", pattern, "\" matches no parameter");
+}
+
 }  // namespace
 
 int32_t nadir_param_count(const nadir_graph* graph) {
@@ -92,33 +105,27 @@ nadir_status nadir_param_init(nadir_graph* handle, const char* pattern, const ch
   const GraphEntry inside(graph.gate(), Gate::Access::kWrite);
   if (!inside) return NADIR_E_BUSY;
   return call(graph, "param_init", [&] {
-    if (!pattern) fail(Status::kArgument, "pattern is NULL");
     Parameters& parameters = graph.parameters();
-    bool is_found = false;
+    const auto numbers = [&](size_t i) { return (parameters[i].bytes() + sizeof(double) - 1) / sizeof(double); };
+    size_t total = 0;
+    for_each_match(graph, pattern, [&](size_t i) { total += numbers(i); });
     // Into memory of its own first: a failure changes none of them.
-    const auto numbers = [](const Parameter& parameter) {
-      return (parameter.bytes() + sizeof(double) - 1) / sizeof(double);
-    };
-    std::pmr::vector<double> values(&graph.host());
-    for (const Parameter& parameter : parameters) {
-      const Node& node = graph[parameter.node];
-      if (!matches(pattern, node.name())) continue;
-      is_found = true;
-      const size_t used = values.size();
-      values.resize(used + numbers(parameter));
+    std::pmr::vector<double> values(total, &graph.host());
+    double* next = values.data();
+    for_each_match(graph, pattern, [&](size_t i) {
+      const Node& node = graph[parameters[i].node];
       Options parsed(options);
       const Initializer initializer = Initializer::parse(parsed, node.shape);
       parsed.finish();
-      initialize(reinterpret_cast<std::byte*>(values.data() + used), parameter.dtype, node.shape, initializer,
+      initialize(reinterpret_cast<std::byte*>(next), node.dtype, node.shape, initializer,
                  random_key(graph.seed(), node.name()), graph.host());
-    }
-    if (!is_found) fail(Status::kArgument, "pattern \"", pattern, "\" matches no parameter");
-    const double* next = values.data();
-    for (const Parameter& parameter : parameters) {
-      if (!matches(pattern, graph[parameter.node].name())) continue;
-      if (parameter.bytes() > 0) std::memcpy(parameters.values(parameter), next, parameter.bytes());
-      next += numbers(parameter);
-    }
+      next += numbers(i);
+    });
+    next = values.data();
+    for_each_match(graph, pattern, [&](size_t i) {
+      if (parameters[i].count > 0) std::memcpy(parameters.values(parameters[i]), next, parameters[i].bytes());
+      next += numbers(i);
+    });
     parameters.changed();
   });
 }
@@ -127,15 +134,7 @@ nadir_status nadir_param_set_trainable(nadir_graph* handle, const char* pattern,
   if (!handle) return NADIR_E_ARGUMENT;
   Graph& graph = *unwrap(handle);
   return call(graph, "param_set_trainable", [&] {
-    if (!pattern) fail(Status::kArgument, "pattern is NULL");
-    Parameters& parameters = graph.parameters();
-    bool is_found = false;
-    for (size_t i = 0; i < parameters.size(); ++i) {
-      if (!matches(pattern, graph[parameters[i].node].name())) continue;
-      parameters.set_frozen(i, trainable == 0);
-      is_found = true;
-    }
-    if (!is_found) fail(Status::kArgument, "pattern \"", pattern, "\" matches no parameter");
+    for_each_match(graph, pattern, [&](size_t i) { graph.parameters().set_frozen(i, trainable == 0); });
   });
 }
 

@@ -293,22 +293,24 @@ NADIR_API nadir_node nadir_input_add(nadir_graph *graph, const char *name, nadir
  * Adds a parameter: values, of a float dtype, that a step changes. They live in the graph, shared by its sessions, in one
  * block a dtype in the order of declaration. `shape` has no batch.
  *
- * Options: `init` = zeros (default), ones, or one of these, of PyTorch's torch.nn.init:
- *   constant           `value` (0);
- *   uniform            low + (high - low) * u, from `low` (0) to below `high` (1);
- *   normal             `mean` (0), `std` (1), by Box and Muller, 1958;
- *   trunc_normal       the same within `low` (-2) to `high` (2), by the inverse of its distribution;
- *   xavier_uniform, xavier_normal   of the deviation `gain` (1) * sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio 2010);
- *   kaiming_uniform, kaiming_normal   of the deviation gain / sqrt(fan) (He et al. 2015), where `fan_mode` = fan_in (default) or fan_out, and
- *                      `nonlinearity` = leaky_relu (default: gain sqrt(2 / (1 + a²)), `a` (0)), relu (sqrt(2)), tanh (5/3), sigmoid (1),
- *                      linear (1) or selu (3/4);
- *   orthogonal         orthonormal rows, or columns if there are fewer, of the matrix [first dimension, the others], times `gain` (1)
- *                      (Saxe, McClelland and Ganguli 2014).
- * fan_in is the product of all dimensions but the first, fan_out of all but the second. A random number u is a function of the graph's
- * seed, the parameter's name and the element's index, by Philox 4x32-10 (Salmon et al. 2011): another parameter changes none. For
- * values of the host's own see `nadir_param_set`.
+ * Options: `init`, one of these, with their own options, which the others refuse; as in PyTorch's torch.nn.init:
+ *   zeros (default), ones
+ *   constant           `value` (0)
+ *   uniform            low + (high - low) * u: from `low` (0) to below `high` (1)
+ *   normal             `mean` (0) + `std` (1) * n, n standard normal by Box and Muller 1958
+ *   trunc_normal       the same, but of the numbers from `low` (-2) to `high` (2): by the inverse of their distribution
+ *   xavier_uniform, xavier_normal     mean 0, std `gain` (1) * sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio 2010)
+ *   kaiming_uniform, kaiming_normal   mean 0, std g / sqrt(fan) (He et al. 2015), with `fan_mode` = fan_in (default) or fan_out;
+ *                      `nonlinearity` = leaky_relu (default): g = sqrt(2 / (1 + a²)) with `a` (0), its slope below 0; relu: sqrt(2);
+ *                      tanh: 5/3; selu: 3/4; sigmoid, linear: 1
+ *   orthogonal         as a matrix [shape[0], the rest]: orthonormal rows, or columns if they are fewer, times `gain` (1), evenly
+ *                      distributed (Saxe et al. 2014)
+ * A uniform number of mean 0 and std s lies in ±sqrt(3) * s. fan_in = shape[1] * k and fan_out = shape[0] * k, where k is the product of
+ * the further dimensions, a kernel's. Random numbers are by Philox 4x32-10 (Salmon et al. 2011), functions of the graph's seed, the
+ * name and the element's index: another parameter more changes none. Values of the caller's own: `nadir_param_set`.
  *
- * Errors: as for `nadir_input_add`, and NADIR_E_ARGUMENT for a bad option.
+ * Errors: as for `nadir_input_add`, NADIR_E_ARGUMENT for a bad option, and NADIR_E_SHAPE for xavier, kaiming and orthogonal of fewer
+ * than 2 dimensions.
  */
 NADIR_API nadir_node nadir_param_add(nadir_graph *graph, const char *name, nadir_dtype dtype, const int64_t *shape,
                                      int32_t rank, const char *options);
@@ -1307,10 +1309,12 @@ NADIR_API nadir_status nadir_param_get(const nadir_graph *graph, nadir_node para
 NADIR_API nadir_status nadir_param_set(nadir_graph *graph, nadir_node param, const void *data, size_t bytes);
 
 /**
- * Starts the parameters whose names match `pattern` ('*': any characters, '?': one) anew, by the options of `nadir_param_add`, before or
- * after the first session; those of a layer too. All of them, or none: a failure changes nothing. A backward pass then wants a new
- * forward pass. Threads: a writer of the graph. Errors: NADIR_E_ARGUMENT for a NULL, a bad option or a pattern that matches no parameter;
- * NADIR_E_SHAPE for a fan of a parameter with a rank below 2; NADIR_E_NO_MEMORY; NADIR_E_BUSY.
+ * Initialises the parameters whose names match `pattern` ('*': any characters, '?': one) anew, those of layers too, by the options of
+ * `nadir_param_add`, whose values they then have. Before the first session or after it; a backward pass then wants a new forward
+ * pass. A failure changes none of them. Values of the caller's own: `nadir_param_set`.
+ *
+ * Threads: a writer of the graph. Errors: NADIR_E_ARGUMENT for a NULL, a pattern that matches no parameter or a bad option;
+ * NADIR_E_SHAPE as for `nadir_param_add`; NADIR_E_BUSY; NADIR_E_NO_MEMORY.
  */
 NADIR_API nadir_status nadir_param_init(nadir_graph *graph, const char *pattern, const char *options);
 

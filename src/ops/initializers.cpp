@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <vector>
 
 #include "base/error.h"
@@ -12,96 +13,98 @@ namespace nadir {
 
 namespace {
 
-// What goes into an element of a weight [out, in, taps...] and what comes out of one.
+double finite(Options& options, const char* key, double otherwise,
+              double least = std::numeric_limits<double>::lowest()) {
+  const double value = options.number(key, otherwise);
+  if (!(std::isfinite(value) && value >= least)) {
+    fail(Status::kArgument, key, " is ", value, "; wants a finite number", least == 0 ? ", at least 0" : "");
+  }
+  return value;
+}
+
+double parse_gain(Options& options) { return finite(options, "gain", 1, 0); }
+
+void check_rank(const Shape& shape, const char* what) {
+  if (shape.rank() < 2) fail(Status::kShape, what, " wants a shape of rank 2 or more, [out, in, ...]; given ", shape);
+}
+
+// How many elements of a weight [out, in, taps...] an output is made of, and how many outputs an input goes into.
 struct Fans {
   double in;
   double out;
 };
 
 Fans fans_of(const Shape& shape) {
-  if (shape.rank() < 2) {
-    fail(Status::kShape, "a fan wants a shape of rank 2 or more, [out, in, ...]; given ", shape);
-  }
+  check_rank(shape, "a fan");
   double taps = 1;
   for (int axis = 2; axis < shape.rank(); ++axis) taps *= static_cast<double>(shape[axis].factor());
   return {static_cast<double>(shape[1].factor()) * taps, static_cast<double>(shape[0].factor()) * taps};
 }
 
-double finite(Options& options, const char* key, double otherwise, double least) {
-  const double value = options.number(key, otherwise);
-  if (!(std::isfinite(value) && value >= least)) {
-    fail(Status::kArgument, key, " is ", value, "; wants a finite number", least == 0 ? " of 0 or more" : "");
-  }
-  return value;
-}
-
-// By which activations shrink what goes through them (He et al. 2015, and as PyTorch has it).
-double parse_gain(Options& options) {
+// What makes up for an activation that shrinks what goes through it, by torch.nn.init.calculate_gain.
+double parse_activation_gain(Options& options) {
   enum { kLeakyRelu, kRelu, kTanh, kSigmoid, kLinear, kSelu };
-  const int kind =
-      options.choice("nonlinearity", {"leaky_relu", "relu", "tanh", "sigmoid", "linear", "selu"}, kLeakyRelu);
-  const double a = kind == kLeakyRelu ? finite(options, "a", 0, -std::numeric_limits<double>::max()) : 0;
-  switch (kind) {
-    case kLeakyRelu: return std::sqrt(2 / (1 + a * a));
-    case kRelu: return std::sqrt(2.0);
+  switch (options.choice("nonlinearity", {"leaky_relu", "relu", "tanh", "sigmoid", "linear", "selu"}, kLeakyRelu)) {
+    case kLeakyRelu: return std::numbers::sqrt2 / std::hypot(1.0, finite(options, "a", 0));
+    case kRelu: return std::numbers::sqrt2;
     case kTanh: return 5.0 / 3;
     case kSelu: return 0.75;
     default: return 1;
   }
 }
 
-Initializer spread(bool is_normal, double deviation) {
+// Of mean 0 and that standard deviation.
+Initializer centred(bool is_normal, double deviation) {
   if (is_normal) return {Initializer::Kind::kNormal, 0, deviation};
-  const double bound = std::sqrt(3.0) * deviation;
+  const double bound = std::numbers::sqrt3 * deviation;
   return {Initializer::Kind::kUniform, -bound, bound};
 }
 
-// The standard normal distribution function, and its inverse by Newton's method from Acklam-like bisection: it is monotone.
-double normal_below(double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); }
+double normal_below(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
 
-double normal_quantile(double p, double low, double high) {
-  for (int i = 0; i < 80 && low < high; ++i) {
-    const double middle = low + (high - low) / 2;
-    (normal_below(middle) < p ? low : high) = middle;
-  }
-  return low + (high - low) / 2;
+// Further out than that a standard normal number has next to no probability: 1e-299.
+constexpr double kFarthest = 37;
+
+// A number of the standard normal distribution between `least` and `greatest`, `share` of what is there below it.
+double truncated_normal(double least, double greatest, double share) {
+  // On the side of 0 where probabilities are small, and hence exact.
+  const double side = least + greatest > 0 ? -1 : 1;
+  double x = std::min(side * least, side * greatest);
+  const double end = std::max(side * least, side * greatest);
+  const double below = normal_below(x);
+  const double wanted = std::log(below + (normal_below(end) - below) * share);
+  // By Newton's method on the logarithm, which is concave: from the left it comes ever nearer, and not past.
+  double step = 0;
+  do {
+    const double reached = normal_below(x);
+    const double density = std::exp(-0.5 * x * x) / std::sqrt(2 * std::numbers::pi);
+    step = (wanted - std::log(reached)) * reached / density;
+    x += step;
+  } while (step > 1e-15 * std::abs(x) && x < end);
+  return side * std::min(x, end);
 }
 
-// Rows (or columns, if there are more rows) that are orthonormal, from normal numbers by Gram and Schmidt's process, twice, whose
-// signs are those of a decomposition with a positive diagonal: distributed evenly (Saxe, McClelland and Ganguli 2014).
-void fill_orthogonal(double* values, std::int64_t rows, std::int64_t columns, double gain, std::uint64_t key) {
-  const bool is_wide = rows <= columns;
-  const std::int64_t count = is_wide ? rows : columns;
-  const std::int64_t length = is_wide ? columns : rows;
-  // Vector v has its element e at v * vector_step + e * element_step.
-  const std::int64_t vector_step = is_wide ? columns : 1;
-  const std::int64_t element_step = is_wide ? 1 : columns;
-  for (std::int64_t i = 0; i < rows * columns; ++i) values[i] = standard_normal(key, static_cast<std::uint64_t>(i));
-  const auto at = [&](std::int64_t v, std::int64_t e) -> double& { return values[v * vector_step + e * element_step]; };
-  for (std::int64_t v = 0; v < count; ++v) {
+// Vectors of normal numbers, made orthogonal and of length `gain` by the process of Gram and Schmidt: distributed evenly, since that
+// is the QR decomposition whose R has a positive diagonal (Mezzadri 2007). Twice, which is enough for rounding errors.
+void fill_orthogonal(double* vectors, std::int64_t count, std::int64_t length, double gain, std::uint64_t key) {
+  const auto dot = [length](const double* a, const double* b) {
+    double sum = 0;
+    for (std::int64_t i = 0; i < length; ++i) sum += a[i] * b[i];
+    return sum;
+  };
+  for (std::int64_t i = 0; i < count * length; ++i) vectors[i] = standard_normal(key, static_cast<std::uint64_t>(i));
+  double* const end = vectors + count * length;
+  for (double* v = vectors; v < end; v += length) {
     for (int pass = 0; pass < 2; ++pass) {
-      for (std::int64_t other = 0; other < v; ++other) {
-        double dot = 0;
-        for (std::int64_t e = 0; e < length; ++e) dot += at(v, e) * at(other, e);
-        for (std::int64_t e = 0; e < length; ++e) at(v, e) -= dot * at(other, e);
+      for (const double* earlier = vectors; earlier < v; earlier += length) {
+        const double part = dot(v, earlier);
+        for (std::int64_t i = 0; i < length; ++i) v[i] -= part * earlier[i];
       }
-      double square = 0;
-      for (std::int64_t e = 0; e < length; ++e) square += at(v, e) * at(v, e);
-      const double factor = 1 / std::sqrt(square);
-      for (std::int64_t e = 0; e < length; ++e) at(v, e) *= factor;
+      const double norm = std::sqrt(dot(v, v));
+      for (std::int64_t i = 0; i < length; ++i) v[i] /= norm;
     }
   }
-  for (std::int64_t i = 0; i < rows * columns; ++i) values[i] *= gain;
-}
-
-// f(i) for each element.
-template <class F>
-void fill(std::byte* values, DType dtype, std::int64_t count, F f) {
-  visit_float(dtype, [&](auto zero) {
-    using T = decltype(zero);
-    auto* elements = reinterpret_cast<T*>(values);
-    for (std::int64_t i = 0; i < count; ++i) elements[i] = f(static_cast<std::uint64_t>(i), T());
-  });
+  for (double* v = vectors; v < end; ++v) *v *= gain;
 }
 
 }  // namespace
@@ -113,24 +116,20 @@ Initializer Initializer::parse(Options& options, const Shape& shape) {
     kValue,
     kUniformly,
     kNormally,
-    kTruncatedly,
+    kTruncated,
     kXavierUniform,
     kXavierNormal,
     kKaimingUniform,
     kKaimingNormal,
     kOrthogonally
   };
-  constexpr double kMost = std::numeric_limits<double>::max();
-  const int kind = options.choice("init",
+  const int init = options.choice("init",
                                   {"zeros", "ones", "constant", "uniform", "normal", "trunc_normal", "xavier_uniform",
                                    "xavier_normal", "kaiming_uniform", "kaiming_normal", "orthogonal"},
                                   kZeros);
-  switch (kind) {
-    case kOnes: return {Kind::kConstant, 1, 1};
-    case kValue: {
-      const double value = options.number("value", 0);
-      return {Kind::kConstant, value, value};
-    }
+  switch (init) {
+    case kOnes: return {Kind::kConstant, 1};
+    case kValue: return {Kind::kConstant, options.number("value", 0)};
     case kUniformly: {
       const double low = options.number("low", 0);
       const double high = options.number("high", 1);
@@ -139,39 +138,38 @@ Initializer Initializer::parse(Options& options, const Shape& shape) {
       }
       return {Kind::kUniform, low, high};
     }
-    case kNormally: return {Kind::kNormal, finite(options, "mean", 0, -kMost), finite(options, "std", 1, 0)};
-    case kTruncatedly: {
-      const double mean = finite(options, "mean", 0, -kMost);
+    case kNormally: {
+      const double mean = finite(options, "mean", 0);
+      return {Kind::kNormal, mean, finite(options, "std", 1, 0)};
+    }
+    case kTruncated: {
+      const double mean = finite(options, "mean", 0);
       const double deviation = finite(options, "std", 1, 0);
-      const double low = finite(options, "low", -2, -kMost);
-      const double high = finite(options, "high", 2, -kMost);
-      if (!(deviation > 0 && low < high)) {
-        fail(Status::kArgument, "init=trunc_normal: std ", deviation, ", low ", low, ", high ", high,
-             "; wants std over 0 and low < high");
+      const double low = finite(options, "low", -2);
+      const double high = finite(options, "high", 2);
+      const double reach = kFarthest * deviation;
+      if (!(low < high && std::max(low, mean - reach) < std::min(high, mean + reach))) {
+        fail(Status::kArgument, "init=trunc_normal: mean ", mean, ", std ", deviation, ", low ", low, ", high ", high,
+             "; wants low < high and some of them within ", kFarthest, " std of the mean");
       }
-      // Beyond that there is nothing to be cut off of.
-      if (!(normal_below((high - mean) / deviation) - normal_below((low - mean) / deviation) > 1e-12)) {
-        fail(Status::kArgument, "init=trunc_normal: from ", low, " to ", high, " there is next to nothing of mean ",
-             mean, " and std ", deviation);
-      }
-      return {Kind::kTruncated, mean, deviation, low, high};
+      return {Kind::kTruncatedNormal, mean, deviation, low, high};
     }
     case kXavierUniform:
     case kXavierNormal: {
-      const double gain = finite(options, "gain", 1, 0);
+      const double gain = parse_gain(options);
       const Fans fans = fans_of(shape);
-      return spread(kind == kXavierNormal, gain * std::sqrt(2 / (fans.in + fans.out)));
+      return centred(init == kXavierNormal, gain * std::sqrt(2 / (fans.in + fans.out)));
     }
     case kKaimingUniform:
     case kKaimingNormal: {
       const bool by_out = options.choice("fan_mode", {"fan_in", "fan_out"}, 0) == 1;
-      const double gain = parse_gain(options);
+      const double gain = parse_activation_gain(options);
       const Fans fans = fans_of(shape);
-      return spread(kind == kKaimingNormal, gain / std::sqrt(by_out ? fans.out : fans.in));
+      return centred(init == kKaimingNormal, gain / std::sqrt(by_out ? fans.out : fans.in));
     }
     case kOrthogonally: {
-      const double gain = finite(options, "gain", 1, 0);
-      fans_of(shape);
+      const double gain = parse_gain(options);
+      check_rank(shape, "init=orthogonal");
       return {Kind::kOrthogonal, gain};
     }
     default: return {};
@@ -180,46 +178,48 @@ Initializer Initializer::parse(Options& options, const Shape& shape) {
 
 void initialize(std::byte* values, DType dtype, const Shape& shape, const Initializer& initializer, std::uint64_t key,
                 std::pmr::memory_resource& resource) {
-  const std::int64_t count = shape.count().factor;
+  using Kind = Initializer::Kind;
+  const Kind kind = initializer.kind;
   const double low = initializer.low;
   const double high = initializer.high;
-  switch (initializer.kind) {
-    case Initializer::Kind::kConstant:
-      fill(values, dtype, count, [=](std::uint64_t, auto zero) { return static_cast<decltype(zero)>(low); });
-      break;
-    case Initializer::Kind::kUniform:
-      fill(values, dtype, count, [=](std::uint64_t i, auto zero) {
-        using T = decltype(zero);
-        const T value = static_cast<T>(low + (high - low) * uniform_01(key, i));
-        // Rounding to T may have reached the end, which is excluded.
-        const T end = static_cast<T>(high);
-        return low < high && value >= end ? std::nextafter(end, static_cast<T>(low)) : value;
-      });
-      break;
-    case Initializer::Kind::kNormal:
-      fill(values, dtype, count, [=](std::uint64_t i, auto zero) {
-        return static_cast<decltype(zero)>(low + high * standard_normal(key, i));
-      });
-      break;
-    case Initializer::Kind::kTruncated: {
-      const double first = (initializer.from - low) / high;
-      const double last = (initializer.to - low) / high;
-      const double below = normal_below(first);
-      const double share = normal_below(last) - below;
-      fill(values, dtype, count, [=](std::uint64_t i, auto zero) {
-        return static_cast<decltype(zero)>(low +
-                                           high * normal_quantile(below + share * uniform_01(key, i), first, last));
-      });
-      break;
-    }
-    case Initializer::Kind::kOrthogonal: {
-      const std::int64_t rows = shape[0].factor();
-      std::pmr::vector<double> matrix(static_cast<std::size_t>(count), &resource);
-      if (count > 0) fill_orthogonal(matrix.data(), rows, count / rows, low, key);
-      fill(values, dtype, count, [&](std::uint64_t i, auto zero) { return static_cast<decltype(zero)>(matrix[i]); });
-      break;
-    }
+  const std::int64_t count = shape.count().factor;
+  if (count == 0) return;
+  std::pmr::vector<double> vectors(&resource);
+  std::int64_t rows = 1;
+  std::int64_t columns = 1;
+  if (kind == Kind::kOrthogonal) {
+    rows = shape[0].factor();
+    columns = count / rows;
+    vectors.resize(static_cast<std::size_t>(count));
+    fill_orthogonal(vectors.data(), std::min(rows, columns), std::max(rows, columns), low, key);
   }
+  const auto value_of = [&](std::int64_t i) {
+    const auto index = static_cast<std::uint64_t>(i);
+    switch (kind) {
+      case Kind::kUniform: return low + (high - low) * uniform_01(key, index);
+      case Kind::kNormal: return low + high * standard_normal(key, index);
+      case Kind::kTruncatedNormal: {
+        const double first = std::max((initializer.least - low) / high, -kFarthest);
+        const double last = std::min((initializer.greatest - low) / high, kFarthest);
+        const double value = low + high * truncated_normal(first, last, uniform_01(key, index));
+        return std::clamp(value, initializer.least, initializer.greatest);
+      }
+      case Kind::kOrthogonal:
+        return vectors[static_cast<std::size_t>(rows <= columns ? i : i % columns * rows + i / columns)];
+      default: return low;
+    }
+  };
+  visit_float(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    auto* elements = reinterpret_cast<T*>(values);
+    const bool is_uniform = kind == Kind::kUniform && low < high;
+    const T below_high = std::nextafter(static_cast<T>(high), static_cast<T>(low));
+    for (std::int64_t i = 0; i < count; ++i) {
+      elements[i] = static_cast<T>(value_of(i));
+      // Rounding to T may have reached the end, which is excluded.
+      if (is_uniform && elements[i] >= static_cast<T>(high)) elements[i] = below_high;
+    }
+  });
 }
 
 }  // namespace nadir

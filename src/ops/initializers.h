@@ -13,13 +13,13 @@
 namespace nadir {
 
 struct Initializer {
-  enum class Kind { kConstant, kUniform, kNormal, kTruncated, kOrthogonal } kind = Kind::kConstant;
-  double low = 0;   // the constant's value, the least, the mean, or the gain
-  double high = 0;  // above the greatest, or the standard deviation
-  double from = 0;  // of a truncated normal: the least and the greatest
-  double to = 0;
+  enum class Kind { kConstant, kUniform, kNormal, kTruncatedNormal, kOrthogonal } kind = Kind::kConstant;
+  double low = 0;    // the constant's value, the least, the mean, or the gain
+  double high = 0;   // above the greatest, or the standard deviation
+  double least = 0;  // of a truncated normal
+  double greatest = 0;
 
-  // The options of a parameter of that shape. Throws Error.
+  // From the options of a parameter of that shape. Throws Error.
   static Initializer parse(Options& options, const Shape& shape);
 };
 

@@ -128,6 +128,8 @@ NODE(all_loss, f.loss, nadir_add(p->f.graph, p->n[11], p->n[12]))
 
 static nadir_status all_name(program *p) { return nadir_graph_node_set_name(p->f.graph, p->f.loss, "the loss"); }
 
+static nadir_status all_init(program *p) { return nadir_param_init(p->f.graph, "linear*.weight", "init=orthogonal"); }
+
 static nadir_status all_gradients(program *p) {
   nadir_node xs[2];
   xs[0] = p->a;
@@ -168,12 +170,13 @@ static nadir_status all_run(program *p) {
 }
 
 static const call every_builder[] = {
-    {make_host, ELSEWHERE},       {make_graph, ELSEWHERE},  {all_a, BUILD_ERROR},      {all_b, BUILD_ERROR},
-    {all_c, BUILD_ERROR},         {all_add, BUILD_ERROR},   {all_sub, BUILD_ERROR},    {all_mul, BUILD_ERROR},
-    {all_div, BUILD_ERROR},       {all_neg, BUILD_ERROR},   {all_square, BUILD_ERROR}, {all_reshape, BUILD_ERROR},
-    {all_matmul, BUILD_ERROR},    {all_layer, BUILD_ERROR}, {all_mean, BUILD_ERROR},   {all_broadcast, BUILD_ERROR},
-    {all_mse, BUILD_ERROR},       {all_sum, BUILD_ERROR},   {all_loss, BUILD_ERROR},   {all_name, ON_GRAPH},
-    {all_gradients, BUILD_ERROR}, {all_dump, ELSEWHERE},    {all_session, ON_GRAPH},   {all_run, ELSEWHERE}};
+    {make_host, ELSEWHERE},    {make_graph, ELSEWHERE},      {all_a, BUILD_ERROR},      {all_b, BUILD_ERROR},
+    {all_c, BUILD_ERROR},      {all_add, BUILD_ERROR},       {all_sub, BUILD_ERROR},    {all_mul, BUILD_ERROR},
+    {all_div, BUILD_ERROR},    {all_neg, BUILD_ERROR},       {all_square, BUILD_ERROR}, {all_reshape, BUILD_ERROR},
+    {all_matmul, BUILD_ERROR}, {all_layer, BUILD_ERROR},     {all_mean, BUILD_ERROR},   {all_broadcast, BUILD_ERROR},
+    {all_mse, BUILD_ERROR},    {all_sum, BUILD_ERROR},       {all_loss, BUILD_ERROR},   {all_name, ON_GRAPH},
+    {all_init, ON_GRAPH},      {all_gradients, BUILD_ERROR}, {all_dump, ELSEWHERE},     {all_session, ON_GRAPH},
+    {all_run, ELSEWHERE}};
 
 /* ------------------------------------------------------------- pieces, indices, random numbers, gradients compared */
 

@@ -323,8 +323,8 @@ static void choices_are_known_words(void **state) {
   nadir_graph *g = s->graph;
   assert_refused(&s->bed, nadir_mse_loss(g, s->bed.f.y, s->bed.f.t, "reduction=max"), NADIR_E_ARGUMENT,
                  "mse_loss:", "max", "mean", "sum");
-  assert_refused(&s->bed, nadir_param_add(g, "p", NADIR_F32, four, 1, "init=gauss"), NADIR_E_ARGUMENT, "param_add",
-                 "\"p\"", "gauss", "zeros");
+  assert_refused(&s->bed, nadir_param_add(g, "p", NADIR_F32, four, 1, "init=gaussian"), NADIR_E_ARGUMENT, "param_add",
+                 "\"p\"", "gaussian", "zeros", "normal");
 }
 
 #define test(function) cmocka_unit_test_setup_teardown(function, setup, teardown)

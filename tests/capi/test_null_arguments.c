@@ -85,6 +85,7 @@ static void calls_without_a_graph_are_answered(void **state) {
   assert_int_equal(nadir_param_at(NULL, 0), NADIR_NONE);
   assert_status(nadir_param_get(NULL, node, &value, 4), NADIR_E_ARGUMENT);
   assert_status(nadir_param_set(NULL, node, &value, 4), NADIR_E_ARGUMENT);
+  assert_status(nadir_param_init(NULL, "*", NULL), NADIR_E_ARGUMENT);
   assert_int_equal(nadir_params_flat_count(NULL, NADIR_F32), 0);
   assert_status(nadir_params_flat_get(NULL, NADIR_F32, &value, 4), NADIR_E_ARGUMENT);
   assert_status(nadir_params_flat_set(NULL, NADIR_F32, &value, 4), NADIR_E_ARGUMENT);

@@ -9,6 +9,7 @@
 #include "support.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #define ROUNDS 20000
@@ -334,11 +335,14 @@ static void train_beside_sets(worker *w) {
 static void set(worker *w) {
   slope *s = (slope *)w->shared;
   double values[WIDTH];
+  char options[64];
   int i, k;
   for (i = 0; i < ROUNDS; ++i) {
     for (k = 0; k < WIDTH; ++k) values[k] = i;
-    count(&w->tally, i % 2 == 0 ? nadir_param_set(s->graph, s->w, values, sizeof values)
-                                : nadir_params_flat_set(s->graph, NADIR_F64, values, sizeof values));
+    snprintf(options, sizeof options, "init=constant value=%d", i);
+    count(&w->tally, i % 3 == 0   ? nadir_param_set(s->graph, s->w, values, sizeof values)
+                     : i % 3 == 1 ? nadir_params_flat_set(s->graph, NADIR_F64, values, sizeof values)
+                                  : nadir_param_init(s->graph, "w", options));
     if (count(&w->tally, nadir_param_get(s->graph, s->w, values, sizeof values)) == NADIR_OK && torn(values)) {
       ++w->tally.wrong;
     }
