@@ -93,11 +93,12 @@ struct ReduceArguments {
   bool reverse;  // scans from the end
 };
 
-// A value of a node that was not in [low, high]; the first of a pass is kept.
+// A value of a node, or of its index, that was not in [low, high]; the first of a pass is kept.
 struct Fault {
   bool is_set = false;
+  bool is_index = false;
   std::uint32_t node = 0;
-  std::int64_t row = -1;  // along the first dimension; -1: not told
+  std::int64_t row = 0;  // along the first dimension
   double value = 0;
   double low = 0;
   double high = 0;
@@ -123,6 +124,7 @@ struct IndexArguments {
   std::int64_t index_outer;
   std::int64_t index_step;
   std::int64_t index_inner;
+  std::int64_t index_row;  // so many indices are a row
   StepState* state;
   std::uint32_t node;
 };
@@ -138,11 +140,11 @@ struct ConvArguments {
   ConvGeometry geometry;
 };
 
-// Whether each of `in` is in [low, high], or `allowed` or NaN; `inner` of them are a row.
+// Whether each of `in` is in [low, high], or `allowed` or NaN; `row` of them are a row.
 struct CheckArguments {
   const void* in;
   std::int64_t count;
-  std::int64_t inner;
+  std::int64_t row;
   double low, high, allowed;
   StepState* state;
   std::uint32_t node;

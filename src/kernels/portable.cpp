@@ -75,12 +75,13 @@ void cumulate(const Arguments& arguments) noexcept {
 
 // --------------------------------------------------------------------------------------------------------- indices
 
-// Whether an index is one; the first that is not is kept.
-bool is_inside(std::int64_t index, const IndexArguments& a) noexcept {
+// Whether the index at a place is one; the first that is not is kept.
+bool is_inside(std::int64_t index, std::int64_t place, const IndexArguments& a) noexcept {
   if (index >= 0 && index < a.length) return true;
   Fault& fault = a.state->fault;
   if (!fault.is_set) {
-    fault = {true, a.node, -1, static_cast<double>(index), 0, static_cast<double>(a.length - 1)};
+    const auto most = static_cast<double>(a.length - 1);
+    fault = {true, true, a.node, place / a.index_row, static_cast<double>(index), 0, most};
   }
   return false;
 }
@@ -94,8 +95,9 @@ void for_each_run(const IndexArguments& a, F f) noexcept {
   for (std::int64_t o = 0; o < a.outer; ++o) {
     for (std::int64_t k = 0; k < a.count; ++k) {
       for (std::int64_t i = 0; i < a.inner; i += run) {
-        const std::int64_t at = index[o * a.index_outer + k * a.index_step + i * a.index_inner];
-        const std::int64_t element = is_inside(at, a) ? (o * a.length + at) * a.inner + i : -1;
+        const std::int64_t place = o * a.index_outer + k * a.index_step + i * a.index_inner;
+        const std::int64_t at = index[place];
+        const std::int64_t element = is_inside(at, place, a) ? (o * a.length + at) * a.inner + i : -1;
         f(element, (o * a.count + k) * a.inner + i, run);
       }
     }
@@ -137,7 +139,7 @@ void check_range(const Arguments& arguments) noexcept {
     const auto value = static_cast<double>(in[i]);
     if (!(value < a.low || value > a.high) || value == a.allowed) continue;
     Fault& fault = a.state->fault;
-    if (!fault.is_set) fault = {true, a.node, i / a.inner, value, a.low, a.high};
+    if (!fault.is_set) fault = {true, false, a.node, i / a.row, value, a.low, a.high};
     return;
   }
 }

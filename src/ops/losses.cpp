@@ -53,6 +53,9 @@ double parse_margin(Options& options, double otherwise) {
 
 Expr clamp(Expr x, double low, double high) { return scaled(OpId::clamp, x, {low, high}); }
 
+// max(0, x), whose derivative is 1 in the corner: relu's is 0 there, and would keep what starts there from moving.
+Expr hinge(Expr x) { return clamp(x, 0, kInfinity); }
+
 // Where x = number.
 Expr is(Expr x, double number) { return eq(x, scalar(x.graph(), x.dtype(), number)); }
 
@@ -96,7 +99,7 @@ Expr hinge_loss(Expr prediction, Expr target, Options& options) {
   const double margin = parse_margin(options, 1);
   options.finish();
   check_equal_shapes(prediction, "prediction", target, "target");
-  return reduced(relu(add_scalar(neg(mul(prediction, target)), margin)), reduction);
+  return reduced(hinge(add_scalar(neg(mul(prediction, target)), margin)), reduction);
 }
 
 Expr hinge_embedding_loss(Expr x, Expr target, Options& options) {
@@ -105,7 +108,7 @@ Expr hinge_embedding_loss(Expr x, Expr target, Options& options) {
   options.finish();
   check_equal_shapes(x, "x", target, "target");
   const Expr zero = scalar(x.graph(), x.dtype(), 0);
-  const Expr apart = where(is(target, 1), zero, relu(add_scalar(neg(x), margin)));
+  const Expr apart = where(is(target, 1), zero, hinge(add_scalar(neg(x), margin)));
   return reduced(add(apart, where(is(target, -1), zero, x)), reduction);
 }
 
@@ -238,9 +241,11 @@ Expr by_label(Expr log_p, const Classes& classes, Expr target, Expr weight, doub
   Expr losses = neg(mul(weights, picked));
   if (smoothing > 0) {
     const Expr weighted = weight.is_none() ? log_p : mul(log_p, along_classes(weight, log_p, classes.axis));
-    const Expr spread = where(counts, sum(weighted, class_axis, false), number(0));
+    const Expr spread = sum(weighted, class_axis, false);
     losses = sub(scale(losses, 1 - smoothing), scale(spread, smoothing / static_cast<double>(classes.count)));
   }
+  // What is ignored may be infinite.
+  losses = where(counts, losses, number(0));
   if (reduction == kNone) return losses;
   const Expr total = sum_of(losses);
   return reduction == kSum ? total : div(total, sum_of(broadcast_to(weights, places)));
@@ -322,7 +327,7 @@ Expr cosine_embedding_loss(Expr a, Expr b, Expr target, Options& options) {
   const Expr cosine = mul(dot, rsqrt(mul(squares(a), squares(b))));
   const Expr zero = scalar(a.graph(), a.dtype(), 0);
   const Expr alike = where(is(target, 1), add_scalar(neg(cosine), 1), zero);
-  const Expr apart = where(is(target, -1), relu(add_scalar(cosine, -margin)), zero);
+  const Expr apart = where(is(target, -1), hinge(add_scalar(cosine, -margin)), zero);
   return reduced(add(alike, apart), reduction);
 }
 
@@ -339,7 +344,7 @@ Expr triplet_margin_loss(Expr anchor, Expr positive, Expr negative, Options& opt
   const Expr near = distance(anchor, positive, p, eps);
   Expr far = distance(anchor, negative, p, eps);
   if (swaps) far = minimum(far, distance(positive, negative, p, eps));
-  return reduced(relu(add_scalar(sub(near, far), margin)), reduction);
+  return reduced(hinge(add_scalar(sub(near, far), margin)), reduction);
 }
 
 }  // namespace nadir

@@ -15,6 +15,9 @@ enum Variant : std::uint8_t {
   kScatter = 2,      // adds to the table, rather than reads from it
 };
 
+// How many elements are a row, along the first dimension.
+Extent row_of(const Shape& shape) { return shape.is_scalar() ? Extent{} : shape.count_over(1, shape.rank()); }
+
 // in: the table (what is read or added to), the values, the index.
 void resolve_indexing(const Step& step, const Resolution& at, Record& record, Nest*) noexcept {
   const bool by_element = (step.variant & kElements) != 0;
@@ -30,6 +33,7 @@ void resolve_indexing(const Step& step, const Resolution& at, Record& record, Ne
   a.index_outer = by_element ? a.count * a.inner : 0;
   a.index_step = by_element ? a.inner : 1;
   a.index_inner = by_element ? 1 : 0;
+  a.index_row = step.row.at(at.batch);
   a.state = at.memory.state;
   a.node = step.node;
   record.kernel = (step.variant & kScatter) != 0 ? scatter_add_kernel(table.dtype, index.dtype)
@@ -46,6 +50,7 @@ Step indexing_step(Lowering& lowering, NodeIndex node, int axis, int variant, co
   step.length = table.shape[axis].extent();
   step.inner = table.shape.count_over(axis + 1, table.shape.rank());
   step.count = (variant & kElements) != 0 ? index.shape[axis].extent() : index.shape.count();
+  step.row = row_of(index.shape);
   step.in[2] = index;
   return step;
 }
@@ -74,10 +79,10 @@ void lower_adding(Lowering& lowering, NodeIndex index, Variant variant) {
 
 void resolve_check(const Step& step, const Resolution& at, Record& record, Nest*) noexcept {
   record.kernel = check_range_kernel(step.in[0].dtype);
-  record.arguments.check = {at.address(step.in[0]),  step.count.at(at.batch),
-                            step.inner.at(at.batch), step.numbers[0],
-                            step.numbers[1],         step.mean,
-                            at.memory.state,         step.node};
+  record.arguments.check = {at.address(step.in[0]), step.count.at(at.batch),
+                            step.row.at(at.batch),  step.numbers[0],
+                            step.numbers[1],        step.mean,
+                            at.memory.state,        step.node};
 }
 
 }  // namespace
@@ -95,7 +100,7 @@ void lower_check_range(Lowering& lowering, NodeIndex index) {
   step.numbers = {range.low, range.high};
   step.mean = range.allowed;
   step.count = node.shape.count();
-  step.inner = node.shape.rank() > 0 ? node.shape.count_over(1, node.shape.rank()) : Extent{};
+  step.row = row_of(node.shape);
   step.in[0] = x;
   lowering.emit(step);
 }

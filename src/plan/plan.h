@@ -41,6 +41,7 @@ struct Step {
   ConvGeometry conv{};
   // The operand as dense [outer, length, inner]; `count` indices; what a sum is divided by.
   Extent outer, length, inner, count, divisor;
+  Extent row;  // of an index or what is checked: so many elements
 };
 
 // An input that the plan reads.

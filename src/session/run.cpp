@@ -183,12 +183,8 @@ Status Session::refuse_index() noexcept {
   const Fault& fault = state_.fault;
   // Nodes of the gradients are not the host's.
   const std::string_view name = knows(fault.node) ? name_of_node(fault.node) : "a gradient";
-  if (fault.row < 0) {
-    return refuse(Status::kArgument, "forward", '"', name, "\" has the index ", fault.value, "; wants ", fault.low,
-                  " to ", fault.high);
-  }
-  return refuse(Status::kArgument, "forward", '"', name, "\" has ", fault.value, " in row ", fault.row, "; wants ",
-                fault.low, " to ", fault.high);
+  return refuse(Status::kArgument, "forward", '"', name, fault.is_index ? "\" has the index " : "\" has ", fault.value,
+                " in row ", fault.row, "; wants ", fault.low, " to ", fault.high);
 }
 
 double Session::loss() const noexcept {

@@ -1,228 +1,270 @@
-"""Losses."""
+"""Losses, with every option and reduction."""
 import torch
 import torch.nn.functional as F
 
-from layers import SMALL, tensor_or_none
-from nadir import BATCH, NONE, Dtype
-from program import Call
-from sources import Domain
+from nadir import NONE
+from program import Call, symbolic_axis
+from sources import NONZERO, POSITIVE, REAL, Domain
 from table import operation
 
 LOSSES = "losses"
-PROBABILITY = Domain(0.0625, 0.9375)
+
+INSIDE = Domain(0.0625, 0.9375)
+PROBABILITIES = Domain(0.0, 1.0)
+# Of vectors whose lengths, by which they are divided, are not about 0.
+LONG = Domain(-3.0, 3.0, hole=0.375)
 
 
-def reduction(s, *more):
-    # The mean of nothing is NaN, and so are its derivatives.
-    mean = () if getattr(s, "batch", 1) == 0 else ("mean",)
-    return s.rng.choice(mean + ("sum", "none") + more)
+# Numbers beside those where there are ties: kinks are there.
+BETWEEN = (0.3, 1.3, 2.7)
 
 
-def some(s, reduction, **values):
-    """Options, of which those besides the reduction, which have a kink at their defaults, are always given."""
-    chosen = {} if reduction == "mean" and s.chance(0.5) else {"reduction": reduction}
-    return {**chosen, **values}
-
-
-def enter_pair(name, function, target=None, prediction=None, choices=None, more=()):
-    """A loss of two of one shape; the target has numbers of a domain, or is made a sign of numbers that are not 0."""
-    def sample(s):
-        x = s.tensor(least=1, domain=prediction or SMALL)
-        t = s.tensor(s.shape_of(x), domain=target or SMALL)
-        options = {key: s.rng.choice(values) for key, values in (choices or {}).items()}
-        return Call(name, (x, t), some(s, reduction(s, *more), **options))
-
-    operation(LOSSES, sample, name=name)(function)
-
-
-def plain(function):
-    def reference(prediction, target, reduction="mean", **options):
-        return function(prediction, target, reduction=reduction, **options)
-    return reference
+def reduction_of(s, *others):
+    return s.options(reduction=s.rng.choice(("mean", "sum", "none", *others)))
 
 
 def reduced(losses, reduction):
     return losses if reduction == "none" else losses.mean() if reduction == "mean" else losses.sum()
 
 
-def assert_close(ours, theirs):
-    """That a formula is PyTorch's."""
-    assert torch.isclose(ours, theirs, 1e-4, 1e-5, equal_nan=True).all(), (ours, theirs)
-
-
-enter_pair("mse_loss", plain(F.mse_loss))
-enter_pair("l1_loss", plain(F.l1_loss))
-def by_huber(function, key, scale):
-    """PyTorch's value, by a formula whose second derivative is right where both are equal, too."""
-    def reference(prediction, target, reduction="mean", **options):
-        limit = options.get(key, 1.0)
-        d = prediction - target
-        losses = torch.where(d.abs() <= limit, d * d / 2, limit * (d.abs() - limit / 2)) / (limit if scale else 1)
-        result = reduced(losses, reduction)
-        with torch.no_grad():
-            assert_close(result, function(prediction, target, reduction=reduction, **options))
-        return result
-    return reference
-
-
-enter_pair("huber_loss", by_huber(F.huber_loss, "delta", False), choices={"delta": (0.3125, 0.8125, 1.3125)})
-enter_pair("smooth_l1_loss", by_huber(F.smooth_l1_loss, "beta", True), choices={"beta": (0.3125, 0.8125, 1.3125)})
-enter_pair("bce_loss", plain(F.binary_cross_entropy), PROBABILITY, PROBABILITY)
-
-
-def hinge_loss(prediction, target, reduction="mean", margin=1.0):
-    return reduced(torch.relu(margin - prediction * target), reduction)
-
-
-enter_pair("hinge_loss", hinge_loss, choices={"margin": (0.5625, 1.0625)})
-
-
-def kl_div_loss(prediction, target, reduction="mean", log_target=0):
-    # PyTorch divides by the first dimension of a tensor that has one.
-    if reduction == "batchmean" and prediction.dim() == 0:
-        reduction = "sum"
-    return F.kl_div(prediction, target, reduction=reduction, log_target=bool(log_target))
-
-
-enter_pair("kl_div_loss", kl_div_loss, PROBABILITY, choices={"log_target": (0, 1)}, more=("batchmean",))
+def also_by(function, constant, formula):
+    """`function` of a tensor by which PyTorch does not differentiate it: derivatives by that tensor are the formula's."""
+    return function(constant.detach()) + formula(constant) - formula(constant.detach())
 
 
 def signs(s, shape):
-    """1 and -1, by a call."""
-    return s.call(Call("sign", (s.tensor(shape, domain=Domain(-1, 1, hole=0.5)),)), shape, s.dtype)
+    """A value of 1 and -1 that no training changes."""
+    return s.call(Call("sign", (s.tensor(shape, domain=NONZERO),)), shape, s.dtype)
 
 
-def sample_hinge_embedding(s):
-    x = s.tensor(least=1, domain=SMALL)
-    return Call("hinge_embedding_loss", (x, signs(s, s.shape_of(x))),
-                some(s, reduction(s), margin=s.rng.choice((0.5625, 1.0625))))
+# --------------------------------------------------------------------------------------------------------------- pairs
 
 
-@operation(LOSSES, sample_hinge_embedding)
-def hinge_embedding_loss(x, target, reduction="mean", margin=1.0):
-    return F.hinge_embedding_loss(x, target.detach(), margin=margin, reduction=reduction)
-
-
-def sample_bce_with_logits(s):
-    x = s.tensor(least=1)
-    shape = s.shape_of(x)
-    weight = s.tensor(s.reduced(shape), domain=Domain(0.25, 3)) if s.chance(0.5) else NONE
-    return Call("bce_with_logits_loss", (x, s.tensor(shape, domain=PROBABILITY), weight), some(s, reduction(s)))
-
-
-@operation(LOSSES, sample_bce_with_logits)
-def bce_with_logits_loss(logits, target, pos_weight, reduction="mean"):
-    # PyTorch has no gradient to the weights: the formula stands for it.
-    weight = tensor_or_none(pos_weight)
-    factor = 1 if weight is None else 1 + (weight - 1) * target
-    result = reduced((1 - target) * logits - factor * F.logsigmoid(logits), reduction)
-    with torch.no_grad():
-        assert_close(result, F.binary_cross_entropy_with_logits(logits, target, pos_weight=weight, reduction=reduction))
-    return result
-
-
-def logits_of(s):
-    """Logits [classes], [n, classes] or more, the classes, and the shape of labels."""
-    classes = s.rng.choice((1, 2, 3, 5))
-    shape = s.rng.choice(((classes,), (3, classes), (BATCH, classes), (2 * BATCH, classes), (2, classes, 3),
-                          (BATCH, classes, 2, 2)))
-    return s.tensor(shape, domain=Domain(-3, 3)), classes, shape[:0] if len(shape) == 1 else shape[:1] + shape[2:]
-
-
-def class_weight(s, classes):
-    return s.tensor((classes,), domain=Domain(0.25, 3)) if s.chance(0.5) else NONE
-
-
-def sample_by_label(name, smooths):
+def sample_pair(name, first=REAL, second=REAL, others=(), **options):
+    """A sampler of losses of two values of one shape, the second of 1 and -1 if it has no domain. `options`: the values
+    of each to choose from."""
     def sample(s):
-        x, classes, places = logits_of(s)
-        options = some(s, reduction(s))
-        if s.chance(0.3) and classes > 1:
-            options["ignore_index"] = classes - 1
-        if smooths and s.chance(0.4):
-            options["label_smoothing"] = s.rng.choice((0.125, 0.5, 1.0))
-        target = s.index(places, classes)
-        if smooths and s.chance(0.3):
-            target = s.tensor(s.shape_of(x), domain=PROBABILITY)
-            options.pop("ignore_index", None)
-        return Call(name, (x, target, class_weight(s, classes)), options)
+        x = s.tensor(least=1, domain=first)
+        shape = s.shape_of(x)
+        pair = (x, signs(s, shape) if second is None else s.tensor(shape, domain=second))
+        return Call(name, pair, {**reduction_of(s, *others),
+                                 **{key: s.rng.choice(values) for key, values in options.items()}})
     return sample
 
 
-def as_labels(target):
-    return target if target.is_floating_point() else target.to(torch.int64)
+@operation(LOSSES, sample_pair("mse_loss"))
+def mse_loss(prediction, target, reduction="mean"):
+    return F.mse_loss(prediction, target, reduction=reduction)
 
 
-@operation(LOSSES, sample_by_label("cross_entropy_loss", True))
-def cross_entropy_loss(logits, target, weight, reduction="mean", ignore_index=-100, label_smoothing=0.0):
-    # PyTorch has no gradient to weights, nor second derivatives of some kernels: the formula stands for it.
-    return by_formula(torch.log_softmax(logits, 1 if logits.dim() > 1 else 0), logits, as_labels(target),
-                      tensor_or_none(weight), reduction, ignore_index, label_smoothing, F.cross_entropy)
+@operation(LOSSES, sample_pair("l1_loss"), margin=lambda x, t, reduction="mean": abs(x - t))
+def l1_loss(prediction, target, reduction="mean"):
+    return F.l1_loss(prediction, target, reduction=reduction)
 
 
-@operation(LOSSES, sample_by_label("nll_loss", False))
-def nll_loss(log_probabilities, target, weight, reduction="mean", ignore_index=-100):
-    return by_formula(log_probabilities, log_probabilities, as_labels(target), tensor_or_none(weight), reduction,
-                      ignore_index, 0.0, F.nll_loss)
+@operation(LOSSES, sample_pair("huber_loss", delta=BETWEEN))
+def huber_loss(prediction, target, reduction="mean", delta=1.0):
+    return F.huber_loss(prediction, target, reduction=reduction, delta=delta)
 
 
-def by_formula(log_p, x, target, weight, reduction, ignored, smoothing, function):
-    """The loss by differentiable steps, whose value has to be that of PyTorch's own function."""
-    axis = 1 if log_p.dim() > 1 else 0
-    classes = log_p.shape[axis]
-    view = [-1] + [1] * (log_p.dim() - axis - 1)
-    weights = torch.ones(classes, dtype=log_p.dtype) if weight is None else weight
+def away_from_0(x, t, reduction="mean", beta=1.0):
+    return abs(x - t) if beta == 0 else torch.ones(())
+
+
+@operation(LOSSES, sample_pair("smooth_l1_loss", beta=(0, *BETWEEN)), margin=away_from_0)
+def smooth_l1_loss(prediction, target, reduction="mean", beta=1.0):
+    # PyTorch's has another slope for a beta of 0 where both are equal.
+    if beta == 0:
+        return F.l1_loss(prediction, target, reduction=reduction)
+    return F.smooth_l1_loss(prediction, target, reduction=reduction, beta=beta)
+
+
+@operation(LOSSES, sample_pair("hinge_loss", second=None, margin=BETWEEN),
+           margin=lambda x, t, reduction="mean", margin=1.0: abs(margin - x * t))
+def hinge_loss(prediction, target, reduction="mean", margin=1.0):
+    return reduced((margin - prediction * target).clamp_min(0), reduction)
+
+
+@operation(LOSSES, sample_pair("hinge_embedding_loss", second=None, margin=(0, 1, *BETWEEN)),
+           margin=lambda x, t, reduction="mean", margin=1.0: abs(margin - x))
+def hinge_embedding_loss(x, target, reduction="mean", margin=1.0):
+    return F.hinge_embedding_loss(x, target, margin, reduction=reduction)
+
+
+def sample_kl_div_loss(s):
+    is_log = s.rng.randint(0, 1)
+    call = sample_pair("kl_div_loss", second=Domain(-3.0, 0.0) if is_log else INSIDE, others=("batchmean",))(s)
+    if is_log:
+        call.options["log_target"] = 1
+    if call.options.get("reduction") == "batchmean" and not s.shape_of(call.arguments[0]):
+        call.options["reduction"] = "sum"
+    return call
+
+
+@operation(LOSSES, sample_kl_div_loss)
+def kl_div_loss(prediction, target, reduction="mean", log_target=0):
+    return F.kl_div(prediction, target, reduction=reduction, log_target=bool(log_target))
+
+
+@operation(LOSSES, sample_pair("bce_loss", first=INSIDE, second=PROBABILITIES))
+def bce_loss(prediction, target, reduction="mean"):
+    # PyTorch's derivatives are off by its limit of what it divides by, 1e-12.
+    def formula(p, t):
+        return reduced(-(t * p.log() + (1 - t) * (1 - p).log()), reduction)
+
+    loss = F.binary_cross_entropy(prediction.detach(), target.detach(), reduction=reduction)
+    return loss + formula(prediction, target) - formula(prediction.detach(), target.detach())
+
+
+def sample_bce_with_logits_loss(s):
+    call = sample_pair("bce_with_logits_loss", first=Domain(-4.0, 4.0, special=(-200.0, 200.0)), second=PROBABILITIES)(s)
+    x, target = call.arguments
+    weight = s.tensor(s.reduced(s.shape_of(x)), domain=POSITIVE) if s.chance(0.5) else NONE
+    return Call("bce_with_logits_loss", (x, target, weight), call.options)
+
+
+@operation(LOSSES, sample_bce_with_logits_loss)
+def bce_with_logits_loss(logits, target, pos_weight, reduction="mean"):
+    def loss(weight):
+        return F.binary_cross_entropy_with_logits(logits, target, reduction=reduction, pos_weight=weight)
+
+    return loss(None) if isinstance(pos_weight, int) else also_by(
+        loss, pos_weight, lambda weight: reduced(-weight * target * F.logsigmoid(logits), reduction))
+
+
+# ------------------------------------------------------------------------------------------------------------- classes
+
+
+def class_axis(shape):
+    return 1 if len(shape) > 1 else 0
+
+
+def sample_classes(s):
+    """Scores, the shape of labels for them, and how many classes there are."""
+    x = s.tensor(ranks=(1, s.ranks[1]), least=1,
+                 accept=lambda shape: symbolic_axis(shape) is None or symbolic_axis(shape) != class_axis(shape))
+    shape = s.shape_of(x)
+    axis = class_axis(shape)
+    return x, shape[:axis] + shape[axis + 1:], shape[axis]
+
+
+def sample_weight(s, classes):
+    return s.tensor((classes,), domain=POSITIVE) if s.chance(0.5) else NONE
+
+
+def sample_by_label(name, smoothing=()):
+    def sample(s):
+        x, shape, classes = sample_classes(s)
+        chosen = reduction_of(s)
+        if smoothing and s.chance(0.5):
+            chosen["label_smoothing"] = s.rng.choice(smoothing)
+        # The mean of nothing is NaN.
+        if chosen.get("reduction", "mean") != "mean" and s.chance(0.5):
+            chosen["ignore_index"] = s.rng.randrange(classes)
+        # Of these, labels are all but one.
+        if "ignore_index" not in chosen and s.chance(0.3):
+            chosen["ignore_index"] = s.rng.choice((-1, classes))
+        return Call(name, (x, s.index(shape, classes), sample_weight(s, classes)), chosen)
+    return sample
+
+
+def by_class(loss, log_p, target, weight, reduction, ignore_index, label_smoothing=0.0):
+    """A loss of PyTorch's by labels, which it does not differentiate by the weights of the classes."""
+    target = target.to(torch.int64)
+    if isinstance(weight, int):
+        return loss(None)
+    axis = class_axis(log_p.shape)
+    counts = target != ignore_index
+    index = torch.where(counts, target, 0)
+
+    def formula(weight):
+        weights = torch.where(counts, weight[index], 0)
+        picked = -log_p.gather(axis, index.unsqueeze(axis)).squeeze(axis) * weights
+        by_axis = weight.reshape([-1] + [1] * (log_p.dim() - axis - 1))
+        spread = torch.where(counts, -(log_p * by_axis).sum(axis), 0)
+        losses = (1 - label_smoothing) * picked + label_smoothing / len(weight) * spread
+        return losses.sum() / weights.sum() if reduction == "mean" else reduced(losses, reduction)
+
+    return also_by(loss, weight, formula)
+
+
+@operation(LOSSES, sample_by_label("nll_loss"))
+def nll_loss(x, target, weight, reduction="mean", ignore_index=-100):
+    return by_class(lambda w: F.nll_loss(x.contiguous(), target.to(torch.int64), w, ignore_index=ignore_index,
+                                         reduction=reduction),
+                    x, target, weight, reduction, ignore_index)
+
+
+SMOOTHING = (0, 0.125, 0.5, 1)
+
+
+def sample_cross_entropy_loss(s):
+    if s.chance(0.6):
+        return sample_by_label("cross_entropy_loss", SMOOTHING)(s)
+    x, _, classes = sample_classes(s)
+    target = s.tensor(s.shape_of(x), domain=PROBABILITIES)
+    options = {**reduction_of(s), **s.options(label_smoothing=s.rng.choice(SMOOTHING))}
+    return Call("cross_entropy_loss", (x, target, sample_weight(s, classes)), options)
+
+
+@operation(LOSSES, sample_cross_entropy_loss)
+def cross_entropy_loss(x, target, weight, reduction="mean", ignore_index=-100, label_smoothing=0.0):
     if target.is_floating_point():
-        p = target * (1 - smoothing) + smoothing / classes
-        losses = -(p * log_p * weights.reshape(view)).sum(axis)
-        result = reduced(losses, reduction)
-    else:
-        index = torch.where(target != ignored, target, torch.zeros_like(target))
-        counts = (target != ignored).to(log_p.dtype)
-        w = weights[index] * counts
-        losses = -(1 - smoothing) * w * log_p.gather(axis, index.unsqueeze(axis)).squeeze(axis)
-        losses = losses - smoothing / classes * counts * (log_p * weights.reshape(view)).sum(axis)
-        result = losses if reduction == "none" else losses.sum() / (w.sum() if reduction == "mean" else 1)
-    options = {} if function is F.nll_loss else {"label_smoothing": smoothing}
-    with torch.no_grad():
-        theirs = function(x, target, weight, ignore_index=ignored, reduction=reduction, **options)
-        assert_close(result, theirs)
-    return result
+        return F.cross_entropy(x, target, None if isinstance(weight, int) else weight, reduction=reduction,
+                               label_smoothing=label_smoothing)
+    return by_class(lambda w: F.cross_entropy(x, target.to(torch.int64), w, ignore_index=ignore_index,
+                                              reduction=reduction, label_smoothing=label_smoothing),
+                    torch.log_softmax(x, class_axis(x.shape)), target, weight, reduction, ignore_index, label_smoothing)
 
 
-def vectors(s):
-    return s.rng.choice(((4,), (3, 2), (BATCH, 3), (2 * BATCH, 5)))
+# ------------------------------------------------------------------------------------------------------------- vectors
 
 
-def sample_cosine_embedding(s):
-    shape = vectors(s)
-    a, b = (s.tensor(shape, domain=Domain(-2, 2, hole=0.25)) for _ in range(2))
-    return Call("cosine_embedding_loss", (a, b, signs(s, shape[:-1])),
-                some(s, reduction(s), margin=s.rng.choice((-0.4375, 0.1875))))
+def sample_vectors(s, *domains):
+    first = s.tensor(ranks=(1, s.ranks[1]), least=1, domain=domains[0],
+                     accept=lambda shape: symbolic_axis(shape) != len(shape) - 1)
+    return [first] + [s.tensor(s.shape_of(first), domain=domain) for domain in domains[1:]]
 
 
-@operation(LOSSES, sample_cosine_embedding)
+def sample_cosine_embedding_loss(s):
+    a, b = sample_vectors(s, LONG, LONG)
+    target = signs(s, s.shape_of(a)[:-1])
+    return Call("cosine_embedding_loss", (a, b, target), {**reduction_of(s), **s.options(margin=s.rng.choice((-0.3, 0.3)))})
+
+
+def away_from_margin(a, b, target, reduction="mean", margin=0.0):
+    return abs(F.cosine_similarity(a, b, -1) - margin)
+
+
+@operation(LOSSES, sample_cosine_embedding_loss, margin=away_from_margin)
 def cosine_embedding_loss(a, b, target, reduction="mean", margin=0.0):
-    return F.cosine_embedding_loss(a, b, target.detach(), margin=margin, reduction=reduction)
+    # PyTorch's takes one or two dimensions.
+    losses = F.cosine_embedding_loss(a.reshape(-1, a.shape[-1]), b.reshape(-1, b.shape[-1]), target.reshape(-1), margin,
+                                     reduction=reduction)
+    return losses.reshape(a.shape[:-1]) if reduction == "none" else losses
 
 
-def sample_triplet_margin(s):
-    shape = vectors(s)
-    return Call("triplet_margin_loss", tuple(s.tensor(shape, domain=domain) for domain in (
-        Domain(-1, 1), Domain(1.5, 3), Domain(-3, -1.5))), some(
-            s, reduction(s), margin=s.rng.choice((0.5, 1.0, 4.0)), p=s.rng.choice((1.0, 2.0, 3.0)), swap=s.rng.randint(0, 1)))
+# Of vectors that are not alike, where the distance has no derivative, or one that is large.
+APART = (Domain(-1.0, 1.0), Domain(1.5, 3.0), Domain(-3.0, -1.5))
 
 
-@operation(LOSSES, sample_triplet_margin)
-def triplet_margin_loss(anchor, positive, negative, reduction="mean", margin=1.0, p=2.0, swap=0):
-    def distance(a, b):
-        return (a - b + 1e-6).abs().pow(p).sum(-1).pow(1 / p)
+def sample_triplet_margin_loss(s):
+    options = s.options(margin=s.rng.choice((0, 0.3, 2.7)), p=s.rng.choice((1, 2, 3, 2.5)), eps=s.rng.choice((1e-6, 0.01)),
+                        swap=s.rng.randint(0, 1))
+    return Call("triplet_margin_loss", tuple(sample_vectors(s, *APART)), {**reduction_of(s), **options})
 
-    far = distance(anchor, negative)
+
+def away_from_edges(anchor, positive, negative, reduction="mean", margin=1.0, p=2.0, eps=1e-6, swap=0):
+    near, far = F.pairwise_distance(anchor, positive, p, eps), F.pairwise_distance(anchor, negative, p, eps)
+    other = F.pairwise_distance(positive, negative, p, eps)
+    edges = [abs(near - far + margin), near / 50, far / 50]
     if swap:
-        far = torch.minimum(far, distance(positive, negative))
-    result = reduced(torch.relu(distance(anchor, positive) - far + margin), reduction)
-    with torch.no_grad():
-        theirs = F.triplet_margin_loss(anchor, positive, negative, margin, p, 1e-6, bool(swap), reduction=reduction)
-        assert_close(result, theirs)
-    return result
+        edges += [abs(far - other), abs(near - other + margin), other / 50]
+    if p < 2:
+        edges += [abs(x - y + eps).amin(-1) for x, y in ((anchor, positive), (anchor, negative), (positive, negative))]
+    return torch.stack(edges)
+
+
+@operation(LOSSES, sample_triplet_margin_loss, margin=away_from_edges)
+def triplet_margin_loss(anchor, positive, negative, reduction="mean", margin=1.0, p=2.0, eps=1e-6, swap=0):
+    return F.triplet_margin_loss(anchor, positive, negative, margin, p, eps, bool(swap), reduction=reduction)
