@@ -91,12 +91,14 @@ struct MultiHead {
   bool batch_first;
   bool has_batch;
 
-  // [batch, heads, length, size / heads] of a projection of x.
+  std::int64_t head_size() const noexcept { return size / heads; }
+
+  // [batch, heads, length, head_size] of a projection of x.
   Expr head_by_head(Expr x) const {
     if (!has_batch) x = unsqueeze(x, 0);
     Shape shape = x.shape();
     shape[2] = Dim::constant(heads);
-    shape.append(Dim::constant(size / heads));
+    shape.append(Dim::constant(head_size()));
     x = reshape(x, shape);
     return batch_is_first() ? transpose(x, 1, 2) : permute(x, PermuteAttributes{{1, 2, 0, 3}});
   }
@@ -198,7 +200,8 @@ MultiHeadOutputs multi_head_attention(const char* name, const MultiHeadInputs& i
   const Expr k = projected(key, 1);
   const Expr v = projected(value, 2);
 
-  const Expr scores = scores_of(q, k, 1 / std::sqrt(static_cast<double>(size / heads)));
+  const auto head_size = static_cast<double>(multi.head_size());
+  const Expr scores = scores_of(q, k, 1 / std::sqrt(head_size));
   const Shape shape = scores.shape();  // [batch, heads, queries, keys]
   Masks masks;
   if (!attn_mask.is_none()) {
