@@ -100,9 +100,9 @@ typedef uint32_t nadir_node;
 /** An end of a slice that is not given, as in x[:5] or x[::-1]. */
 #define NADIR_OPEN INT64_MIN
 
-typedef struct nadir_host nadir_host;       /* what the host lends: an allocator and a log */
-typedef struct nadir_graph nadir_graph;     /* the definition, the parameters and their values */
-typedef struct nadir_session nadir_session; /* a compiled plan of one graph, its memory and its gradients */
+typedef struct nadir_host nadir_host;           /* what the host lends: an allocator and a log */
+typedef struct nadir_graph nadir_graph;         /* the definition, the parameters and their values */
+typedef struct nadir_session nadir_session;     /* a compiled plan of one graph, its memory and its gradients */
 typedef struct nadir_optimizer nadir_optimizer; /* a rule compiled onto one session, its settings and its state */
 
 /* ------------------------------------------------------------------------------------------- version, names */
@@ -121,8 +121,8 @@ NADIR_API int32_t nadir_version_number(void);
 NADIR_API int32_t nadir_abi_version(void);
 
 /**
- * Whether the library, on this processor, has a feature: the name of a set of kernels ("scalar", "sse2", "avx2",
- * "avx512", "neon"), or "simd" for any but scalar. Returns 1 or 0; 0 for NULL and for an unknown name. Any thread.
+ * Whether the library, on this processor, has a feature: the name of a set of kernels ("sse2", "avx2", "avx512", "neon"; "scalar"
+ * where there is no other), or "simd" for any but scalar. Returns 1 or 0; 0 for NULL and for an unknown name. Any thread.
  */
 NADIR_API int32_t nadir_has_feature(const char *name);
 
@@ -1709,10 +1709,10 @@ NADIR_API nadir_status nadir_optimizer_swap_ema(nadir_optimizer *optimizer);
  * It runs on the calling thread, is given `user`, and must not unwind; a step from within is NADIR_E_STATE. Anything but NADIR_OK ends the step with NADIR_E_CALLBACK.
  */
 typedef struct nadir_gradient_hook {
-  size_t struct_size;                                               /* sizeof(nadir_gradient_hook) */
-  void *user;                                                       /* given to the functions */
-  nadir_status (*run)(void *user, nadir_session *session);          /* not NULL */
-  void (*destroy)(void *user);                                      /* when the hook is replaced or freed; may be NULL */
+  size_t struct_size;                                      /* sizeof(nadir_gradient_hook) */
+  void *user;                                              /* given to the functions */
+  nadir_status (*run)(void *user, nadir_session *session); /* not NULL */
+  void (*destroy)(void *user);                             /* when the hook is replaced or freed; may be NULL */
 } nadir_gradient_hook;
 
 /** Sets the hook, a copy of `*hook`, or none for NULL. Errors: NADIR_E_ARGUMENT for a NULL, a struct_size that is not known or no
@@ -1736,8 +1736,8 @@ NADIR_API int32_t nadir_optimizer_state_count(const nadir_optimizer *optimizer);
 NADIR_API const char *nadir_optimizer_state_name(const nadir_optimizer *optimizer, int32_t index);
 
 /** The dtype and the number of elements of a vector. Errors: NADIR_E_ARGUMENT for a NULL or an unknown name. Stores no message. */
-NADIR_API nadir_status nadir_optimizer_state_info(const nadir_optimizer *optimizer, const char *name, nadir_dtype *dtype,
-                                                  size_t *count);
+NADIR_API nadir_status nadir_optimizer_state_info(const nadir_optimizer *optimizer, const char *name,
+                                                  nadir_dtype *dtype, size_t *count);
 
 /** Copies a vector to `data` of `bytes` bytes, which must be its size. Errors: NADIR_E_ARGUMENT for a NULL, an unknown name or
  *  another byte count; NADIR_E_BUSY. Stores no message. */

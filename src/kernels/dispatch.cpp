@@ -74,14 +74,15 @@ constexpr Choice kChoices[] = {
 #elif defined(NADIR_SIMD) && defined(__aarch64__)
     {&kNeonKernels, always},
 #endif
+#if defined(NADIR_SCALAR) || !defined(NADIR_SIMD)
     {&kScalarKernels, always},
+#endif
 };
 
 const KernelTable* best() noexcept {
-  for (const Choice& choice : kChoices) {
-    if (choice.is_possible()) return choice.table;
-  }
-  return &kScalarKernels;
+  const Choice* choice = kChoices;
+  while (!choice->is_possible()) ++choice;  // the last one always is
+  return choice->table;
 }
 
 const KernelTable* choose() noexcept {
@@ -99,7 +100,7 @@ const KernelTable* find_kernels(const char* isa) noexcept {
   return nullptr;
 }
 
-bool has_vector_kernels() noexcept { return best() != &kScalarKernels; }
+bool has_vector_kernels() noexcept { return std::strcmp(best()->isa, "scalar") != 0; }
 
 const KernelTable& kernels() noexcept {
   static constinit std::atomic<const KernelTable*> chosen{nullptr};

@@ -11,7 +11,8 @@
 /* `options` are those that all rules have but L-BFGS. */
 static nadir_optimizer *optimizer_new(const model *m, const char *rule, const char *options) {
   nadir_optimizer *optimizer;
-  if (strcmp(rule, "lbfgs") == 0 && options != NULL && strncmp(options, "ema_decay", 9) == 0) options = strchr(options, ' ');
+  if (strcmp(rule, "lbfgs") == 0 && options != NULL && strncmp(options, "ema_decay", 9) == 0)
+    options = strstr(options, "clip_norm") ? NULL : strchr(options, ' ');
   optimizer = maker_of(rule)(m->session, strcmp(rule, "lbfgs") == 0 ? 1 : 0.01, options);
   if (optimizer == NULL) print_error("%s: %s\n", rule, nadir_session_error(m->session));
   assert_non_null(optimizer);
