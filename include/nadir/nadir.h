@@ -818,7 +818,7 @@ NADIR_API nadir_node nadir_roll(nadir_graph *graph, nadir_node x, int32_t axis, 
 
 /*
  * An index is i32 or i64, from 0 to the length less 1. One that is outside when the session runs makes nadir_forward answer
- * NADIR_E_ARGUMENT with the index and the node in its message.
+ * NADIR_E_ARGUMENT with the index, its row and the node in its message.
  */
 
 /**

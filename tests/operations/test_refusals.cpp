@@ -1182,10 +1182,12 @@ void pooling_refuses_what_does_not_fit(void**) {
 void losses_refuse_what_does_not_fit(void**) {
   nadir_graph* g = field.g;
   for (const auto loss : {nadir_mse_loss, nadir_l1_loss, nadir_huber_loss, nadir_smooth_l1_loss, nadir_hinge_loss,
-                          nadir_kl_div_loss, nadir_bce_loss}) {
+                          nadir_hinge_embedding_loss, nadir_kl_div_loss, nadir_bce_loss}) {
     REFUSED(loss(g, field.f32, field.three, nullptr), NADIR_E_SHAPE, "\"f32\" is [2, 3]", "\"three\" is [3]", "equal");
     REFUSED(loss(g, field.f32, field.f32, "reduction=some"), NADIR_E_ARGUMENT, "reduction=some", "mean, sum, none");
   }
+  REFUSED(nadir_kl_div_loss(g, field.f32, field.f32, "reduction=batch"), NADIR_E_ARGUMENT, "batchmean");
+  REFUSED(nadir_huber_loss(g, field.f32, field.f32, "delta=-1"), NADIR_E_ARGUMENT, "delta is -1", "over 0");
   REFUSED(nadir_huber_loss(g, field.f32, field.f32, "delta=0"), NADIR_E_ARGUMENT, "delta is 0", "over 0");
   REFUSED(nadir_smooth_l1_loss(g, field.f32, field.f32, "beta=-1"), NADIR_E_ARGUMENT, "beta is -1", "at least 0");
   REFUSED(nadir_hinge_loss(g, field.f32, field.f32, "margin=inf"), NADIR_E_ARGUMENT, "margin is inf", "finite");
@@ -1198,6 +1200,16 @@ void losses_refuse_what_does_not_fit(void**) {
   REFUSED(entropy(field.three, NADIR_NONE, nullptr), NADIR_E_SHAPE, "logits \"f32\"", "\"three\"");
   REFUSED(entropy(field.index, NADIR_NONE, "label_smoothing=1.5"), NADIR_E_ARGUMENT, "label_smoothing is 1.5",
           "0 to 1");
+  REFUSED(entropy(field.index, NADIR_NONE, "label_smoothing=-0.1"), NADIR_E_ARGUMENT, "label_smoothing is -0.1");
+  REFUSED(entropy(field.index, NADIR_NONE, "label_smoothing=nan"), NADIR_E_ARGUMENT, "label_smoothing is nan");
+  REFUSED(entropy(field.index, field.f64, nullptr), NADIR_E_DTYPE, "\"f64\"", "f32");
+  REFUSED(entropy(field.f64, NADIR_NONE, nullptr), NADIR_E_DTYPE, "\"f64\"", "f32");
+  REFUSED(nadir_cross_entropy_loss(g, field.batched_line, field.index, NADIR_NONE, nullptr), NADIR_E_SHAPE,
+          "\"batched_line\"", "constant classes");
+  REFUSED(nadir_nll_loss(g, field.f32, field.index, NADIR_NONE, "label_smoothing=0"), NADIR_E_ARGUMENT,
+          "label_smoothing");
+  REFUSED(nadir_nll_loss(g, field.f32, field.index, field.four, nullptr), NADIR_E_SHAPE, "weight \"four\"",
+          "wants [3]");
   REFUSED(entropy(field.index, NADIR_NONE, "ignore_index=x"), NADIR_E_ARGUMENT, "ignore_index=x", "whole number");
   REFUSED(nadir_cross_entropy_loss(g, field.scalar, field.index, NADIR_NONE, nullptr), NADIR_E_SHAPE, "\"scalar\"",
           "classes");
@@ -1205,6 +1217,12 @@ void losses_refuse_what_does_not_fit(void**) {
   REFUSED(nadir_bce_with_logits_loss(g, field.f32, field.f32, field.four, nullptr), NADIR_E_SHAPE, "\"four\"");
   REFUSED(nadir_cosine_embedding_loss(g, field.f32, field.f32, field.three, nullptr), NADIR_E_SHAPE, "\"three\"",
           "[2]");
+  REFUSED(nadir_cosine_embedding_loss(g, field.f32, field.three, field.index, nullptr), NADIR_E_SHAPE, "\"three\"",
+          "equal");
+  REFUSED(nadir_triplet_margin_loss(g, field.f32, field.f32, field.three, nullptr), NADIR_E_SHAPE,
+          "negative \"three\"");
+  REFUSED(nadir_triplet_margin_loss(g, field.f32, field.f32, field.f32, "eps=-1"), NADIR_E_ARGUMENT, "eps is -1");
+  REFUSED(nadir_triplet_margin_loss(g, field.f32, field.f32, field.f32, "swap=2"), NADIR_E_ARGUMENT, "swap");
   REFUSED(nadir_triplet_margin_loss(g, field.f32, field.f32, field.f32, "p=0"), NADIR_E_ARGUMENT, "p is 0", "over 0");
   REFUSED(nadir_triplet_margin_loss(g, field.scalar, field.scalar, field.scalar, nullptr), NADIR_E_SHAPE, "\"scalar\"",
           "vectors");
