@@ -54,7 +54,7 @@ static double step_of(slope *s, nadir_node param) {
 
 static void schedule(slope *s, const char *name, const char *options) {
   const nadir_status status = nadir_optimizer_schedule(s->optimizer, name, options);
-  if (status != NADIR_OK) print_error("%s %s: %s\n", name, options ? options : "", nadir_session_error(s->session));
+  if (status != NADIR_OK) print_error("%s: %s\n", name ? name : "none", nadir_session_error(s->session));
   assert_ok(status);
 }
 
