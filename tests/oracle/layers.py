@@ -106,7 +106,9 @@ def sample_group_norm_add(s):
 @operation(LAYERS, sample_group_norm_add, given=3)
 def group_norm_add(name, x, groups, weight=None, bias=None, affine=1, eps=1e-5):
     # PyTorch refuses a group of one element.
-    y = F.layer_norm(x.reshape(len(x), groups, math.prod(x.shape[1:]) // groups), [math.prod(x.shape[1:]) // groups], eps=eps)
+    count = math.prod(x.shape[1:]) // groups
+    # The value less its mean, which PyTorch rounds to next to nothing rather than to 0.
+    y = x - x if count == 1 else F.layer_norm(x.reshape(len(x), groups, count), [count], eps=eps)
     if x[0:1].numel() > groups and x.numel():
         return F.group_norm(x, groups, weight, bias, eps)
     y = y.reshape(x.shape)
