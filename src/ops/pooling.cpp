@@ -157,7 +157,8 @@ Expr max_pool(Expr x, std::int64_t kernel_size, int dims, Options& options) {
 // A convolution with ones, of each channel by itself, over the number of elements.
 Expr avg_pool(Expr x, std::int64_t kernel_size, int dims, Options& options) {
   const Windows windows = parse_windows(x, kernel_size, dims, true, options);
-  const auto& [rows, columns] = windows.axes;
+  const ConvAxis& rows = windows.axes[0];
+  const ConvAxis& columns = windows.axes[1];
   const auto count = [&](std::int64_t i, std::int64_t j) {
     return static_cast<double>(counted(rows, i, windows.counts_padding) * counted(columns, j, windows.counts_padding));
   };
@@ -181,8 +182,9 @@ Expr adaptive_max_pool(Expr x, std::span<const std::int64_t> sizes) {
   const int dims = static_cast<int>(sizes.size());
   const int rank = x.shape().rank();
   std::array<ConvAxis, 2> axes{ConvAxis{1, 1, 1, 1, 0, 1}, {}};
+  const std::size_t first = 2 - sizes.size();
   for (int axis = 2 - dims; axis < 2; ++axis) {
-    const auto out = static_cast<std::int32_t>(sizes[static_cast<std::size_t>(axis - 2 + dims)]);
+    const auto out = static_cast<std::int32_t>(sizes[static_cast<std::size_t>(axis) - first]);
     axes[static_cast<std::size_t>(axis)] = {
         static_cast<std::int32_t>(x.shape()[rank - 2 + axis].factor()), out, 0, 0, 0, 0};
   }
@@ -194,9 +196,10 @@ Expr adaptive_avg_pool(Expr x, std::span<const std::int64_t> sizes) {
   check_sizes(x, sizes);
   const int dims = static_cast<int>(sizes.size());
   Expr y = as_image(x, dims);
+  const std::size_t first = 4 - sizes.size();
   for (int axis = 4 - dims; axis < 4; ++axis) {
     const std::int64_t length = y.shape()[axis].factor();
-    const std::int64_t out = sizes[static_cast<std::size_t>(axis - 4 + dims)];
+    const std::int64_t out = sizes[static_cast<std::size_t>(axis) - first];
     const Expr means = table(x, out, length, [&](std::int64_t i, std::int64_t j) {
       const std::int64_t start = adaptive_start(length, out, i);
       const std::int64_t end = adaptive_end(length, out, i);

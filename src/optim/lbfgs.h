@@ -14,8 +14,8 @@ class Lbfgs final : public Optimizer {
 
   Status step(const char* function) override;
   Status train_step(double& loss) override;
-  Status set(std::string_view setting, double value) override;
-  bool get(std::string_view setting, double& value) const noexcept override;
+  Status set(std::string_view name, double value) override;
+  bool get(std::string_view name, double& value) const noexcept override;
 
  private:
   // Vectors as long as all parameters, in f64. What outlives a step stands first.

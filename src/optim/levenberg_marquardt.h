@@ -13,8 +13,8 @@ class LevenbergMarquardt final : public Optimizer {
 
   Status step(const char* function) override;
   Status train_step(double& loss) override;
-  Status set(std::string_view setting, double value) override;
-  bool get(std::string_view setting, double& value) const noexcept override;
+  Status set(std::string_view name, double value) override;
+  bool get(std::string_view name, double& value) const noexcept override;
   Status attach(Session& session) override;
 
  private:

@@ -52,7 +52,7 @@ class Optimizer {
   virtual Status train_step(double& loss);
 
   // Throw Error or std::bad_alloc, before anything has changed.
-  virtual Status set(std::string_view setting, double value) = 0;
+  virtual Status set(std::string_view name, double value) = 0;
   virtual Status group(const char* pattern, Options& options);
   Status schedule(const char* name, Options& options);
   Status report(double measure);
@@ -60,7 +60,7 @@ class Optimizer {
   virtual Status attach(Session& session);
 
   // False if there is no such setting.
-  virtual bool get(std::string_view setting, double& value) const noexcept = 0;
+  virtual bool get(std::string_view name, double& value) const noexcept = 0;
 
   Status set_hook(const GradientHook& hook) noexcept;
   const std::pmr::vector<StateVector>& state() const noexcept { return state_; }
@@ -122,10 +122,10 @@ class FirstOrder final : public Optimizer {
   FirstOrder(Session& session, const Rule& rule, double rate, Options& options);
 
   Status step(const char* function) override;
-  Status set(std::string_view setting, double value) override;
+  Status set(std::string_view name, double value) override;
   Status group(const char* pattern, Options& options) override;
   Status swap_average() override;
-  bool get(std::string_view setting, double& value) const noexcept override;
+  bool get(std::string_view name, double& value) const noexcept override;
 
  private:
   // Settings of its own; NaN stands for the optimiser's. The first is the optimiser itself.
