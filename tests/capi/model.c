@@ -166,7 +166,7 @@ snapshot *snapshot_new(const model *m, const nadir_optimizer *optimizer) {
   }
   if (optimizer != NULL) {
     values[0] = setting_of(optimizer, "step");
-    values[1] = setting_of(optimizer, "current_lr");
+    if (nadir_optimizer_get(optimizer, "current_lr", &values[1]) != NADIR_OK) values[1] = 0; /* the rule has none */
     s = append(s, values, 2 * sizeof *values);
   }
   return s;

@@ -35,6 +35,7 @@ static void assert_refuses(nadir_graph *graph, nadir_node node, const char *func
 
 static void free_functions_take_null(void **state) {
   (void)state;
+  nadir_optimizer_free(NULL);
   nadir_session_free(NULL);
   nadir_graph_free(NULL);
   nadir_host_free(NULL);
