@@ -166,7 +166,6 @@ typedef struct slope {
   nadir_graph *graph;
   nadir_node w, loss;
   nadir_session *session;
-  nadir_optimizer *optimizer; /* of those that want one */
 } slope;
 
 static void slope_open(slope *s) {
@@ -175,7 +174,6 @@ static void slope_open(slope *s) {
   s->w = nadir_param_add(s->graph, "w", NADIR_F64, shape, 1, NULL);
   s->loss = nadir_sum(s->graph, s->w, NULL, 0, NULL);
   s->session = nadir_session_new(s->graph, s->loss, NULL, 0, 1, NULL);
-  s->optimizer = NULL;
   assert_graph_ok(s->graph);
 }
 
@@ -224,44 +222,6 @@ static void parameters_count_exactly_the_steps_that_were_answered_ok(void **stat
   for (i = 0; i < 2; ++i) assert_int_equal(workers[i].tally.ok + workers[i].tally.busy, ROUNDS);
   assert_all_equal(&s, -(double)(workers[0].tally.ok + workers[1].tally.ok));
   assert_works_alone(&s);
-  slope_close(&s);
-}
-
-static void whole_step_only(worker *w) {
-  slope *s = (slope *)w->shared;
-  double rate;
-  int i;
-  for (i = 0; i < ROUNDS / 4; ++i) {
-    count(&w->tally, nadir_train_step(s->optimizer, NULL));
-    if (nadir_optimizer_get(s->optimizer, "lr", &rate) == NADIR_OK && rate != 1) ++w->tally.wrong;
-  }
-}
-
-/* One optimiser, two threads: whoever comes second is told so at once, and counts no step. */
-static void optimizer_counts_exactly_the_steps_that_were_answered_ok(void **state) {
-  worker workers[2];
-  double steps = 0;
-  slope s;
-  int i;
-  (void)state;
-  memset(workers, 0, sizeof workers);
-  slope_open(&s);
-  s.optimizer = nadir_sgd_new(s.session, 1, NULL);
-  assert_non_null(s.optimizer);
-  for (i = 0; i < 2; ++i) {
-    workers[i].work = whole_step_only;
-    workers[i].shared = &s;
-  }
-  run_together(workers, 2);
-  for (i = 0; i < 2; ++i) {
-    assert_int_equal(workers[i].tally.ok + workers[i].tally.busy, ROUNDS / 4);
-    assert_int_equal(workers[i].tally.wrong, 0);
-  }
-  assert_all_equal(&s, -(double)(workers[0].tally.ok + workers[1].tally.ok));
-  assert_ok(nadir_optimizer_get(s.optimizer, "step", &steps));
-  assert_exact(steps, workers[0].tally.ok + workers[1].tally.ok);
-  assert_works_alone(&s);
-  nadir_optimizer_free(s.optimizer);
   slope_close(&s);
 }
 
@@ -460,7 +420,6 @@ int main(void) {
       cmocka_unit_test(sessions_that_predict_run_together),
       cmocka_unit_test(graphs_of_one_host_are_independent),
       cmocka_unit_test(parameters_count_exactly_the_steps_that_were_answered_ok),
-      cmocka_unit_test(optimizer_counts_exactly_the_steps_that_were_answered_ok),
       cmocka_unit_test(session_hammered_by_two_threads_survives),
       cmocka_unit_test(gets_beside_training_see_whole_steps),
       cmocka_unit_test(sets_beside_training_are_answered_ok_or_busy),
