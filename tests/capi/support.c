@@ -312,6 +312,7 @@ void bed_open(bed *b) {
 
 void bed_watch(bed *b) {
   assert_graph_ok(b->f.graph);
+  free(b->before); /* of what was watched before, with less in the graph */
   b->before = dump_text(b->f.graph, "text");
 }
 
