@@ -91,7 +91,9 @@ bool Options::flag(std::string_view key, bool otherwise) {
 std::optional<double> Options::number(std::string_view key) {
   const Pair* pair = ask(key);
   if (!pair) return std::nullopt;
-  return parse<double>(key, pair->value, "a number");
+  const auto number = parse_number(pair->value);
+  if (!number) fail(Status::kArgument, "option ", key, "=", pair->value, ": wants a number");
+  return number;
 }
 
 double Options::number(std::string_view key, double otherwise) { return number(key).value_or(otherwise); }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 
@@ -51,5 +52,8 @@ class Text {
   std::size_t capacity_;
   std::size_t size_ = 0;
 };
+
+// A number such as -12.5e-3, inf or nan; none if there is anything else in the text, or it is out of double's range.
+std::optional<double> parse_number(std::string_view text) noexcept;
 
 }  // namespace nadir

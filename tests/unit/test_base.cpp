@@ -1,5 +1,9 @@
 // The parts that everything stands on: shapes, options, texts, random numbers, memory, the gate.
 #include <atomic>
+#include <bit>
+#include <cerrno>
+#include <charconv>
+#include <cmath>
 #include <cstring>
 #include <memory_resource>
 #include <string>
@@ -42,6 +46,51 @@ void numbers_are_written_so_that_they_read_back(void**) {
   assert_string_equal(text_of(0.1).c_str(), "0.1");
   assert_string_equal(text_of(-2).c_str(), "-2");
   assert_string_equal(text_of(1e300).c_str(), "1e+300");
+}
+
+// Bit patterns of all kinds: whole numbers, short ones, subnormal ones, any.
+double some_number(std::uint64_t seed) {
+  const std::uint64_t bits = seed * 0x9E3779B97F4A7C15u;
+  switch (seed % 4) {
+    case 0: return static_cast<double>(bits >> (seed / 4 % 60));
+    case 1: return static_cast<double>(static_cast<std::int32_t>(bits >> 40)) / 1000;
+    case 2: return std::bit_cast<double>(bits >> (12 + seed % 30));
+    default: return std::bit_cast<double>(bits ^ bits >> 29);
+  }
+}
+
+void numbers_are_written_as_the_library_of_cpp_writes_them(void**) {
+  for (std::uint64_t seed = 1; seed < 60000; ++seed) {
+    const double number = some_number(seed);
+    if (std::isnan(number)) continue;
+    char wanted[64] = {};
+    *std::to_chars(wanted, wanted + sizeof wanted, number).ptr = 0;
+    assert_string_equal(text_of(number).c_str(), wanted);
+    const auto read = parse_number(wanted);
+    assert_true(read && std::memcmp(&*read, &number, sizeof number) == 0);
+  }
+}
+
+void numbers_are_read_as_the_library_of_cpp_reads_them(void**) {
+  for (const std::string_view text :
+       {"0",    "-0",  "1",  "-1.5", ".5",   "5.",    ".",      "-",       "+1",       "--1",   "-+1",
+        "",     "1e5", "1e", "1e+5", "1E-5", "1e400", "1e-400", "-1e400",  "4.9e-324", "1e--5", "1.2.3",
+        "0x10", "1 ",  " 1", "1,5",  "inf",  "-inf",  "nan",    "infinit", "1f",       "1e5.5", "00012.50"}) {
+    double wanted = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), wanted);
+    const bool is_number = error == std::errc{} && end == text.data() + text.size();
+    const auto read = parse_number(text);
+    assert_int_equal(read.has_value(), is_number);
+    if (is_number && !std::isnan(wanted)) assert_true(*read == wanted);
+  }
+  assert_true(!parse_number(std::string(300, '1')));
+}
+
+void reading_and_writing_leave_errno_alone(void**) {
+  errno = 77;
+  text_of(4.9e-324);
+  assert_false(parse_number("1e400").has_value());
+  assert_int_equal(errno, 77);
 }
 
 void text_counts_what_does_not_fit(void**) {
@@ -309,6 +358,9 @@ void nobody_enters_beside_a_writer(void**) {
 int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(numbers_are_written_so_that_they_read_back),
+      cmocka_unit_test(numbers_are_written_as_the_library_of_cpp_writes_them),
+      cmocka_unit_test(numbers_are_read_as_the_library_of_cpp_reads_them),
+      cmocka_unit_test(reading_and_writing_leave_errno_alone),
       cmocka_unit_test(text_counts_what_does_not_fit),
       cmocka_unit_test(message_is_cut_and_ended),
       cmocka_unit_test(options_are_read_by_key),
