@@ -30,8 +30,8 @@ struct SumArguments {
   bool accumulate;
 };
 
-// out[i, j] = (sum over l of a[i, l] * b[l, j]) + bias[j], added to out if `accumulate`; `bias` may be null. `scratch` has
-// room for a dense copy of b.
+// out[i, j] = (sum over l of a[i, l] * b[l, j]) + bias[j], or bias[i] if `bias_by_row`, added to out if `accumulate`; `bias` may be
+// null. Products of kernel `matmul` have `scratch` for as many elements as product_scratch() says, and at most kProductDepth terms if they accumulate.
 struct MatmulArguments {
   void* out;
   const void* a;
@@ -41,8 +41,21 @@ struct MatmulArguments {
   std::int64_t m, n, k;
   std::int64_t a_row, a_column;
   std::int64_t b_row, b_column;
+  std::int64_t out_row, out_column;
+  bool bias_by_row;
   bool accumulate;
 };
+
+// The blocks of large products: so many terms at a time, and so many rows of an `a` that has to be copied.
+inline constexpr std::int64_t kProductDepth = 256;
+inline constexpr std::int64_t kPackedRows = 128;
+inline constexpr std::int64_t kMostPanel = 32;  // columns
+
+constexpr std::int64_t product_scratch(std::int64_t m, std::int64_t k) noexcept {
+  const std::int64_t depth = k < kProductDepth ? k : kProductDepth;
+  const std::int64_t rows = (m < kPackedRows ? m : kPackedRows) + 8;
+  return (depth + 1) * kMostPanel + rows * depth + kMostPanel;
+}
 
 // values[i] = values[i] - rate * gradients[i].
 struct UpdateArguments {

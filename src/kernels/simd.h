@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #if !defined(NADIR_SCALAR_KERNELS)
 #include <xsimd/xsimd.hpp>
@@ -210,6 +211,78 @@ Pack<T> round_to_even(Pack<T> x) {
 }
 
 #endif
+
+#if !defined(NADIR_SCALAR_KERNELS)
+
+// The elements of two vectors in turn: of their lower halves, or of their upper ones.
+template <bool kUpper, class T, int... kLanes>
+Pack<T> interleaved(Pack<T> a, Pack<T> b, std::integer_sequence<int, kLanes...>) {
+  using Register = typename Pack<T>::Batch::register_type;
+  constexpr int kWidth = Pack<T>::size;
+  const Register x = a.value;
+  const Register y = b.value;
+  return {typename Pack<T>::Batch(
+      Register(__builtin_shufflevector(x, y, (kLanes / 2 + (kUpper ? kWidth / 2 : 0) + (kLanes % 2) * kWidth)...)))};
+}
+
+// Transposes as many vectors as one has elements. Interleaving the rows of both halves turns the digits of (row, column) by one
+// binary place; as many turns as either has exchange them.
+template <class T>
+void transpose(Pack<T> (&rows)[Pack<T>::size]) {
+  constexpr int kWidth = Pack<T>::size;
+  using Lanes = std::make_integer_sequence<int, kWidth>;
+#pragma GCC unroll 4
+  for (int turn = 1; turn < kWidth; turn *= 2) {
+    Pack<T> turned[kWidth];
+#pragma GCC unroll 16
+    for (int r = 0; r < kWidth / 2; ++r) {
+      turned[2 * r] = interleaved<false>(rows[r], rows[r + kWidth / 2], Lanes());
+      turned[2 * r + 1] = interleaved<true>(rows[r], rows[r + kWidth / 2], Lanes());
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < kWidth; ++r) rows[r] = turned[r];
+  }
+}
+
+#else
+
+template <class T>
+void transpose(Pack<T> (&)[1]) {}
+
+#endif
+
+// The first `count` elements, at most a vector; 0 for the others.
+template <class T>
+Pack<T> load_first(const T* from, std::int64_t count) {
+  if (count >= Pack<T>::size) return Pack<T>::load(from);
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) {
+    return {_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), from)};
+  } else {
+    return {_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << count) - 1), from)};
+  }
+#else
+  T values[Pack<T>::size];
+  for (std::int64_t i = 0; i < Pack<T>::size; ++i) values[i] = i < count ? from[i] : T{0};
+  return Pack<T>::load(values);
+#endif
+}
+
+template <class T>
+void store_first(Pack<T> pack, T* to, std::int64_t count) {
+  if (count >= Pack<T>::size) return pack.store(to);
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) {
+    _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1), pack.value);
+  } else {
+    _mm512_mask_storeu_pd(to, static_cast<__mmask8>((1u << count) - 1), pack.value);
+  }
+#else
+  T values[Pack<T>::size];
+  pack.store(values);
+  for (std::int64_t i = 0; i < count; ++i) to[i] = values[i];
+#endif
+}
 
 // One interface for a vector and for a single number, so that the ends of arrays run the same code.
 template <class V>

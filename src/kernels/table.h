@@ -11,6 +11,7 @@ namespace nadir {
 
 struct KernelTable {
   const char* isa;
+  int width[kFloatCount];  // elements of a vector
   // By the dtype of the last operand; null where there is none.
   Kernel lanes[kLaneCount][kDTypeCount];
   Kernel sum[kFloatCount];

@@ -1,4 +1,5 @@
 // Matrix products, of one pair of matrices or of many.
+#include <algorithm>
 #include <utility>
 
 #include "ops/matmul.h"
@@ -16,6 +17,36 @@ void transpose(View& view) noexcept {
   const int columns = view.shape.rank() - 1;
   std::swap(view.shape[columns - 1], view.shape[columns]);
   std::swap(view.strides[static_cast<std::size_t>(columns - 1)], view.strides[static_cast<std::size_t>(columns)]);
+}
+
+// The transposed product: bᵀ aᵀ.
+void transpose(MatmulArguments& p) noexcept {
+  std::swap(p.a, p.b);
+  std::swap(p.m, p.n);
+  std::swap(p.a_row, p.b_column);
+  std::swap(p.a_column, p.b_row);
+  std::swap(p.out_row, p.out_column);
+  p.bias_by_row = !p.bias_by_row;
+}
+
+// Vector instructions, about, of a product whose lanes run along n.
+double product_cost(const MatmulArguments& p, int width) noexcept {
+  constexpr double kCopy = 2;       // of a vector into a panel
+  constexpr double kTranspose = 8;  // likewise, across the lines
+  constexpr double kScatter = 8;    // of a result
+  const double vectors = static_cast<double>((p.n + width - 1) / width) * static_cast<double>(p.k);
+  const double copies = p.b_column != 1 ? kTranspose : p.n % width != 0 ? kCopy : 0;
+  // Results that are not stored as vectors are so for every block of terms.
+  const auto blocks = static_cast<double>(p.k / kProductDepth + 1);
+  const double scatters =
+      p.out_column != 1 ? kScatter * blocks * static_cast<double>(p.m) * static_cast<double>(p.n) : 0;
+  return vectors * (static_cast<double>(p.m) + copies) + scatters;
+}
+
+bool transposing_pays(const MatmulArguments& p, int width) noexcept {
+  MatmulArguments other = p;
+  transpose(other);
+  return product_cost(other, width) < product_cost(p, width);
 }
 
 Kernel choose_product(const MatmulArguments& p, const KernelTable& kernels, int dtype) noexcept {
@@ -42,7 +73,11 @@ void resolve_product(const Step& step, const Resolution& at, Record& record, Nes
   product.a_column = a.strides[column].at(at.batch);
   product.b_row = b.strides[row].at(at.batch);
   product.b_column = b.strides[column].at(at.batch);
+  product.out_row = product.n;
+  product.out_column = 1;
   product.accumulate = step.accumulate;
+  const bool is_transposed = transposing_pays(product, at.kernels.width[index_of(step.out.dtype)]);
+  if (is_transposed) transpose(product);
   const Kernel kernel = choose_product(product, at.kernels, index_of(step.out.dtype));
   if (row == 0) {
     record.kernel = kernel;
@@ -52,8 +87,11 @@ void resolve_product(const Step& step, const Resolution& at, Record& record, Nes
   Nest nest;
   nest.element_sizes.fill(size_of(step.out.dtype));
   for (std::size_t axis = 0; axis < row; ++axis) {
-    nest.append(a.shape[static_cast<int>(axis)].at(at.batch),
-                {step.out.strides[axis].at(at.batch), a.strides[axis].at(at.batch), b.strides[axis].at(at.batch), 0});
+    const std::int64_t out_stride = step.out.strides[axis].at(at.batch);
+    const std::int64_t a_stride = a.strides[axis].at(at.batch);
+    const std::int64_t b_stride = b.strides[axis].at(at.batch);
+    const std::int64_t length = a.shape[static_cast<int>(axis)].at(at.batch);
+    nest.append(length, {out_stride, is_transposed ? b_stride : a_stride, is_transposed ? a_stride : b_stride, 0});
   }
   nest.kernel = kernel;
   nest.product = product;
@@ -71,15 +109,17 @@ void lower_product(Lowering& lowering, NodeIndex result, const Node& product, co
   step.in = {lowering.operand(product, 0), lowering.operand(product, 1), bias};
   if (transpose_a) transpose(step.in[0]);
   if (transpose_b) transpose(step.in[1]);
-  const View& b = step.in[1];
-  const int columns = b.shape.rank() - 1;
-  if (b.strides[static_cast<std::size_t>(columns)] != Extent{1, 0} && !b.shape[columns].is_one()) {
-    step.scratch = lowering.new_buffer(b.dtype, b.shape.count_over(columns - 1, columns + 1));
-  }
+  const Shape& a = step.in[0].shape;
+  const Shape& b = step.in[1].shape;
+  const int columns = b.rank() - 1;
+  const std::int64_t most = lowering.max_batch();
+  const std::int64_t terms = a[columns].at(most);
+  const std::int64_t rows = std::max(a[columns - 1].at(most), b[columns].at(most));
   step.may_nest = columns > 1;
-  const auto to = lowering.destination(result, true);
+  const auto to = lowering.destination(result, terms <= kProductDepth);
   step.out = to.view;
   step.accumulate = to.accumulate;
+  step.scratch = lowering.new_buffer(step.out.dtype, {product_scratch(rows, terms), 0});
   lowering.emit(step);
 }
 

@@ -27,6 +27,7 @@ class Lowering {
 
   const Graph& graph() const noexcept { return graph_; }
   const Analysis& analysis() const noexcept { return analysis_; }
+  std::int64_t max_batch() const noexcept { return wanted_.max_batch; }
   const View& operand(const Node& node, std::size_t number) const noexcept { return views_[node.inputs[number]]; }
   void set_view(NodeIndex node, const View& view) noexcept { views_[node] = view; }
 

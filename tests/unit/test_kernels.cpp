@@ -83,6 +83,7 @@ template <class T>
 struct Product {
   std::size_t m, n, k;
   bool transpose_a, transpose_b, has_bias, accumulate;
+  bool transpose_out = false, bias_by_row = false;
 };
 
 template <class T>
@@ -92,7 +93,8 @@ std::vector<T> multiply(const KernelTable& table, const Kernel kernel, const Pro
   Guarded<T> out(p.m * p.n, 3);
   const std::vector<T> before(p.m * p.n, T(1));
   out.fill(before.data());
-  std::vector<T> scratch(p.k * p.n + 1);
+  const auto most_rows = static_cast<std::int64_t>(std::max(p.m, p.n));
+  Guarded<T> scratch(static_cast<std::size_t>(product_scratch(most_rows, static_cast<std::int64_t>(p.k))), 1);
   Arguments arguments{};
   MatmulArguments& matmul = arguments.matmul;
   matmul.out = out.data();
@@ -108,9 +110,13 @@ std::vector<T> multiply(const KernelTable& table, const Kernel kernel, const Pro
   matmul.a_column = p.transpose_a ? m : 1;
   matmul.b_row = p.transpose_b ? 1 : n;
   matmul.b_column = p.transpose_b ? k : 1;
+  matmul.out_row = p.transpose_out ? 1 : n;
+  matmul.out_column = p.transpose_out ? m : 1;
+  matmul.bias_by_row = p.bias_by_row;
   matmul.accumulate = p.accumulate;
   kernel(arguments);
   assert_true(out.guards_hold());
+  assert_true(scratch.guards_hold());
   return {out.data(), out.data() + p.m * p.n};
 }
 
@@ -118,7 +124,7 @@ template <class T>
 void check_product(const KernelTable& table, const Product<T>& p) {
   const auto a = tame_samples<T>(p.m * p.k + 1, 7);
   const auto b = tame_samples<T>(p.k * p.n + 1, 8);
-  const auto bias = tame_samples<T>(p.n + 1, 9);
+  const auto bias = tame_samples<T>(std::max(p.m, p.n) + 1, 9);
   const int dtype = dtype_index<T>();
   const auto got = multiply(table, table.matmul[dtype], p, a, b, bias);
   const auto small = multiply(table, table.small_matmul[dtype], p, a, b, bias);
@@ -132,11 +138,12 @@ void check_product(const KernelTable& table, const Product<T>& p) {
         sum += left * right;
         size += std::fabs(left * right);
       }
-      if (p.has_bias) sum += bias[j];
+      if (p.has_bias) sum += bias[p.bias_by_row ? i : j];
       if (p.accumulate) sum += 1;
-      const long double error = std::fabs(sum - static_cast<long double>(got[i * p.n + j]));
+      const std::size_t at = p.transpose_out ? j * p.m + i : i * p.n + j;
+      const long double error = std::fabs(sum - static_cast<long double>(got[at]));
       assert_true(error <= static_cast<long double>(std::numeric_limits<T>::epsilon()) * (size + 4) * (p.k + 4));
-      assert_true(same_bits(got[i * p.n + j], small[i * p.n + j]));
+      assert_true(same_bits(got[at], small[at]));
     }
   }
   if (p.m == 1 && p.n == 1) {
@@ -149,13 +156,27 @@ void products_equal_the_reference_and_all_paths_agree_to_the_bit(void**) {
     for (const std::size_t m : {0u, 1u, 3u, 4u, 9u}) {
       for (const std::size_t n : {0u, 1u, 5u, 8u, 16u, 35u, 70u}) {
         for (const std::size_t k : {0u, 1u, 6u, 33u}) {
-          for (unsigned flags = 0; flags < 16; ++flags) {
+          for (unsigned flags = 0; flags < 64; ++flags) {
             const bool ta = flags & 1u, tb = flags & 2u, has_bias = flags & 4u, accumulate = flags & 8u;
-            check_product<float>(*table, {m, n, k, ta, tb, has_bias, accumulate});
-            check_product<double>(*table, {m, n, k, ta, tb, has_bias, accumulate});
+            const bool transpose_out = flags & 16u, bias_by_row = flags & 32u;
+            check_product<float>(*table, {m, n, k, ta, tb, has_bias, accumulate, transpose_out, bias_by_row});
+            check_product<double>(*table, {m, n, k, ta, tb, has_bias, accumulate, transpose_out, bias_by_row});
           }
         }
       }
+    }
+  }
+}
+
+// Blocks of terms, rows and columns, and their ends.
+void large_products_equal_the_reference_to_the_bit_of_a_single_chain(void**) {
+  for (const KernelTable* table : tables()) {
+    for (unsigned flags = 0; flags < 16; ++flags) {
+      const bool ta = flags & 1u, tb = flags & 2u, transpose_out = flags & 4u, has_bias = flags & 8u;
+      check_product<float>(*table, {150, 90, 600, ta, tb, has_bias, false, transpose_out, transpose_out});
+      check_product<double>(*table, {133, 41, 300, ta, tb, has_bias, false, transpose_out, transpose_out});
+      check_product<float>(*table, {5, 130, 257, ta, tb, has_bias, false, transpose_out, transpose_out});
+      check_product<float>(*table, {530, 7, 255, ta, tb, has_bias, true, transpose_out, transpose_out});
     }
   }
 }
@@ -227,6 +248,7 @@ int main() {
       cmocka_unit_test(sums_equal_the_reference_for_every_arrangement),
       cmocka_unit_test(sum_of_a_million_tenths_is_accurate),
       cmocka_unit_test(products_equal_the_reference_and_all_paths_agree_to_the_bit),
+      cmocka_unit_test(large_products_equal_the_reference_to_the_bit_of_a_single_chain),
       cmocka_unit_test(sgd_equals_the_formula_to_the_bit),
       cmocka_unit_test(every_element_that_is_not_finite_is_noticed),
       cmocka_unit_test(unknown_instruction_sets_are_not_found),

@@ -20,6 +20,7 @@ namespace {
 constexpr KernelTable make_table(const char* isa) {
   return {
       isa,
+      {Pack<float>::size, Pack<double>::size},
       {
 #define UNARY(name) {unary_kernel<lanes::name, float>, unary_kernel<lanes::name, double>},
 #define SCALED(name) {scaled_kernel<lanes::name, float>, scaled_kernel<lanes::name, double>},
