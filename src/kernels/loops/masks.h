@@ -1,5 +1,4 @@
-// Elementwise functions whose operands and results differ in type: tests, comparisons, choices, casts. Plain loops, which
-// compilers turn into vectors.
+// Elementwise functions whose operands and results differ in type: tests, comparisons, choices, casts.
 #pragma once
 
 #include "kernels/arguments.h"
@@ -30,10 +29,18 @@ struct eq {
   static bool at(T a, T b) {
     return a == b;
   }
+  template <class V>
+  static auto lanes(V a, V b) {
+    return a == b;
+  }
 };
 struct ne {
   template <class T>
   static bool at(T a, T b) {
+    return a != b;
+  }
+  template <class V>
+  static auto lanes(V a, V b) {
     return a != b;
   }
 };
@@ -42,10 +49,18 @@ struct lt {
   static bool at(T a, T b) {
     return a < b;
   }
+  template <class V>
+  static auto lanes(V a, V b) {
+    return a < b;
+  }
 };
 struct le {
   template <class T>
   static bool at(T a, T b) {
+    return a <= b;
+  }
+  template <class V>
+  static auto lanes(V a, V b) {
     return a <= b;
   }
 };
@@ -54,28 +69,83 @@ struct gt {
   static bool at(T a, T b) {
     return a > b;
   }
+  template <class V>
+  static auto lanes(V a, V b) {
+    return a > b;
+  }
 };
 struct ge {
   template <class T>
   static bool at(T a, T b) {
     return a >= b;
   }
+  template <class V>
+  static auto lanes(V a, V b) {
+    return a >= b;
+  }
 };
 
 struct logical_and {
   static bool at(Mask a, Mask b) { return (a != 0) & (b != 0); }
+  template <class V>
+  static auto lanes(V a, V b) {
+    return (a != 0) & (b != 0);
+  }
 };
 struct logical_or {
   static bool at(Mask a, Mask b) { return (a | b) != 0; }
+  template <class V>
+  static auto lanes(V a, V b) {
+    return (a | b) != 0;
+  }
 };
 struct logical_xor {
   static bool at(Mask a, Mask b) { return (a != 0) != (b != 0); }
+  template <class V>
+  static auto lanes(V a, V b) {
+    return (a != 0) ^ (b != 0);
+  }
 };
 struct logical_not {
   static bool at(Mask a) { return a == 0; }
 };
 
 }  // namespace masks
+
+// Vectors of the compiler's own, for what xsimd has no types for: as many masks as there are numbers in a vector.
+template <class T>
+struct Lanes {
+#if defined(NADIR_SCALAR_KERNELS)
+  static constexpr std::int64_t kCount = 1;
+#else
+  static constexpr std::int64_t kCount = static_cast<std::int64_t>(Pack<float>::size * sizeof(float) / sizeof(T));
+#endif
+  using Numbers [[gnu::vector_size(kCount * sizeof(T))]] = T;
+  using Masks [[gnu::vector_size(kCount)]] = Mask;
+};
+
+template <class V, class T>
+V load_lanes(const T* from) {
+  V lanes;
+  __builtin_memcpy(&lanes, from, sizeof(V));
+  return lanes;
+}
+template <class V, class T>
+void store_lanes(V lanes, T* to) {
+  __builtin_memcpy(to, &lanes, sizeof(V));
+}
+
+// The step from one vector of an operand to the next; a single value for all is repeated in `repeated`.
+template <class T, class V>
+std::int64_t vector_step(const T*& from, bool splat, V& repeated) {
+  constexpr auto kCount = static_cast<std::int64_t>(sizeof(V) / sizeof(T));
+  if (!splat) return kCount;
+  T values[kCount];
+  for (T& value : values) value = *from;
+  __builtin_memcpy(&repeated, values, sizeof(V));
+  from = reinterpret_cast<const T*>(&repeated);
+  return 0;
+}
 
 template <class Test, class T>
 void test_kernel(const Arguments& arguments) noexcept {
@@ -92,13 +162,22 @@ void compare_kernel(const Arguments& arguments) noexcept {
   Mask* out = static_cast<Mask*>(l.out);
   const T* a = static_cast<const T*>(l.in[0]);
   const T* b = static_cast<const T*>(l.in[1]);
-  if ((l.splat & 3u) == 0) {
-    for (std::int64_t i = 0; i < l.count; ++i) out[i] = Comparison::at(a[i], b[i]);
-    return;
+  std::int64_t i = 0;
+  using V = typename Lanes<T>::Numbers;
+  if (l.count >= Lanes<T>::kCount) {
+    const T* x = a;
+    const T* y = b;
+    V repeated[2];
+    const std::int64_t x_step = vector_step(x, (l.splat & 1u) != 0, repeated[0]);
+    const std::int64_t y_step = vector_step(y, (l.splat & 2u) != 0, repeated[1]);
+    for (; i + Lanes<T>::kCount <= l.count; i += Lanes<T>::kCount, x += x_step, y += y_step) {
+      const auto holds = Comparison::lanes(load_lanes<V>(x), load_lanes<V>(y));
+      store_lanes(__builtin_convertvector(holds & 1, typename Lanes<T>::Masks), out + i);
+    }
   }
   const std::int64_t a_step = advance(l, 0);
   const std::int64_t b_step = advance(l, 1);
-  for (std::int64_t i = 0; i < l.count; ++i) out[i] = Comparison::at(a[i * a_step], b[i * b_step]);
+  for (; i < l.count; ++i) out[i] = Comparison::at(a[i * a_step], b[i * b_step]);
 }
 
 // `T` is any type of the elements' size.
@@ -109,14 +188,27 @@ void where_kernel(const Arguments& arguments) noexcept {
   const Mask* mask = static_cast<const Mask*>(l.in[0]);
   const T* a = static_cast<const T*>(l.in[1]);
   const T* b = static_cast<const T*>(l.in[2]);
+  std::int64_t i = 0;
+  using V = typename Lanes<T>::Numbers;
+  using M = typename Lanes<T>::Masks;
+  if (l.count >= Lanes<T>::kCount) {
+    const Mask* m = mask;
+    const T* x = a;
+    const T* y = b;
+    M repeated_mask;
+    V repeated[2];
+    const std::int64_t m_step = vector_step(m, (l.splat & 1u) != 0, repeated_mask);
+    const std::int64_t x_step = vector_step(x, (l.splat & 2u) != 0, repeated[0]);
+    const std::int64_t y_step = vector_step(y, (l.splat & 4u) != 0, repeated[1]);
+    for (; i + Lanes<T>::kCount <= l.count; i += Lanes<T>::kCount, m += m_step, x += x_step, y += y_step) {
+      const V chosen = __builtin_convertvector(load_lanes<M>(m), V);
+      store_lanes(chosen != 0 ? load_lanes<V>(x) : load_lanes<V>(y), out + i);
+    }
+  }
   const std::int64_t mask_step = advance(l, 0);
   const std::int64_t a_step = advance(l, 1);
   const std::int64_t b_step = advance(l, 2);
-  for (std::int64_t i = 0; i < l.count; ++i) {
-    const T left = a[i * a_step];
-    const T right = b[i * b_step];
-    out[i] = mask[i * mask_step] != 0 ? left : right;
-  }
+  for (; i < l.count; ++i) out[i] = mask[i * mask_step] != 0 ? a[i * a_step] : b[i * b_step];
 }
 
 template <class T>
