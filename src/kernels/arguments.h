@@ -96,6 +96,10 @@ struct RuleArguments {
   bool is_centred, uses_maximum, uses_sign;
 };
 
+// Where a sum of more than kSumLeaf elements is cut in two.
+inline constexpr std::int64_t kSumLeaf = 256;
+constexpr std::int64_t sum_half(std::int64_t count) noexcept { return (count / 2 + kSumLeaf - 1) / kSumLeaf * kSumLeaf; }
+
 // A kernel over `in`, dense [outer, length, inner]: it reduces or scans the middle.
 struct ReduceArguments {
   void* out;
@@ -173,6 +177,7 @@ struct RandomArguments {
   const StepState* state;
 };
 
+struct FusedProgram;
 struct Nest;
 union Arguments;
 using Kernel = void (*)(const Arguments&) noexcept;
@@ -196,6 +201,7 @@ union Arguments {
   UpdateArguments update;
   const RuleArguments* rule;  // which are many, and in no plan
   NestArguments nest;
+  const FusedProgram* fused;
 };
 
 }  // namespace nadir

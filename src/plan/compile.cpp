@@ -2,8 +2,10 @@
 //
 //   analyse          the gradients of the loss become nodes; what nothing wants is left out; the rest gets its phase
 //   lower            each node becomes steps, or just a view
+//   fuse             elementwise steps over one domain become one
 //   place            buffers get addresses in the arena, by liveness
 #include "plan/analysis.h"
+#include "plan/fusion.h"
 #include "plan/lowering.h"
 #include "plan/memory.h"
 #include "plan/plan.h"
@@ -45,6 +47,12 @@ void settle_all(Plan& plan, const std::pmr::vector<Buffer>& buffers) noexcept {
       settle(step.scratch, buffers);
     }
   }
+  for (Fusion& fusion : plan.fusions) {
+    for (FusedMember& member : fusion.members) {
+      for (View& in : member.step.in) settle(in.place, buffers);
+      settle(member.step.out.place, buffers);
+    }
+  }
   for (PlanInput& input : plan.inputs) settle(input.staging, buffers);
   for (PlanOutput& output : plan.outputs) settle(output.place, buffers);
   for (PlanStateUpdate& update : plan.state_updates) settle(update.value, buffers);
@@ -53,12 +61,28 @@ void settle_all(Plan& plan, const std::pmr::vector<Buffer>& buffers) noexcept {
 
 }  // namespace
 
+Plan::Plan(std::pmr::memory_resource* resource)
+    : inputs(resource),
+      outputs(resource),
+      updates(resource),
+      state_updates(resource),
+      constants(resource),
+      forward(resource),
+      backward(resource),
+      accumulating_backward(resource),
+      fusions(resource),
+      constant_data(resource) {}
+
+Plan::Plan(Plan&&) noexcept = default;
+Plan::~Plan() = default;
+
 Plan compile(Graph& graph, const Wanted& wanted) {
   Plan plan(&graph.host());
   plan.has_loss = wanted.loss != kNoNode;
   const Analysis analysis = analyse(graph, wanted);
   Lowering lowering(graph, wanted, analysis, plan);
   lowering.run();
+  fuse(plan, lowering.buffers(), wanted.max_batch, &graph.host());
   add_updates(plan, graph, analysis);
   plan.arena_bytes = place_buffers(lowering.buffers(), &graph.host());
   settle_all(plan, lowering.buffers());

@@ -34,6 +34,7 @@ void lower_lane(Lowering& lowering, NodeIndex index) {
   if (id_of(node) == OpId::add && lower_biased_product(lowering, index)) return;
   Step step;
   step.resolver = resolve_lane;
+  step.kind = Step::Kind::kLane;
   step.lane = lane_of(node);
   step.numbers = node.attributes.as<Numbers>();
   for (std::size_t i = 0; i < node.inputs.size(); ++i) {

@@ -83,6 +83,12 @@ Kernel reduction_kernel(const Step& step, const KernelTable& kernels) noexcept {
   return cumsum_kernel(dtype);
 }
 
+}  // namespace
+
+Kernel extreme_kernel(const Step& step, const KernelTable& kernels) noexcept { return reduction_kernel(step, kernels); }
+
+namespace {
+
 void resolve_reduction(const Step& step, const Resolution& at, Record& record, Nest*) noexcept {
   record.kernel = reduction_kernel(step, at.kernels);
   record.arguments.reduce = {at.address(step.out),     at.address(step.in[0]),  step.outer.at(at.batch),
@@ -114,6 +120,7 @@ void resolve_sum(const Step& step, const Resolution& at, Record& record, Nest*) 
 Step reduction_step(Variant variant) {
   Step step;
   step.resolver = resolve_reduction;
+  if (variant == kMax || variant == kMin) step.kind = Step::Kind::kExtreme;
   step.variant = variant;
   return step;
 }
@@ -121,6 +128,7 @@ Step reduction_step(Variant variant) {
 Step sum_step() {
   Step step;
   step.resolver = resolve_sum;
+  step.kind = Step::Kind::kSum;
   return step;
 }
 

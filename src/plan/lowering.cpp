@@ -21,13 +21,11 @@ Lowering::Lowering(const Graph& graph, const Wanted& wanted, const Analysis& ana
 
 void Lowering::run() {
   lower_phase(Phase::kConstant, plan_.constants);
-  for (Buffer& buffer : buffers_) buffer.last = kForEver;
+  for (Buffer& buffer : buffers_) buffer.is_kept = buffer.is_there_first = true;
   lower_phase(Phase::kForward, plan_.forward);
   keep_outputs();
   if (!plan_.has_loss) return;
-  const std::int32_t start = now_;
   lower_backward(kOverwriting, plan_.backward);
-  now_ = start;
   lower_backward(kAccumulating, plan_.accumulating_backward);
 }
 
@@ -116,7 +114,7 @@ Place Lowering::keep(NodeIndex index) {
     view = View::dense(new_buffer(node.dtype, node.shape.count()), node.dtype, node.shape);
     emit_lane(LaneId::copy, view, views_[index]);
   }
-  buffers_[view.place.index].last = kForEver;
+  buffers_[view.place.index].is_kept = true;
   return view.place;
 }
 
@@ -142,7 +140,6 @@ Place Lowering::new_buffer(DType dtype, Extent count) {
   }
   Buffer buffer;
   buffer.bytes = static_cast<std::size_t>(*bytes);
-  buffer.first = buffer.last = now_;
   buffer.variants = variant_;
   buffers_.push_back(buffer);
   return {Place::Region::kBuffer, static_cast<std::uint32_t>(buffers_.size() - 1), 0};
@@ -151,8 +148,8 @@ Place Lowering::new_buffer(DType dtype, Extent count) {
 Place Lowering::add_input(NodeIndex index) {
   const Node& node = graph_[index];
   const Place staging = new_buffer(node.dtype, node.shape.count());
-  buffers_[staging.index].first = 0;  // it may be written long before it is used
-  buffers_[staging.index].last = kForEver;
+  // It may be written long before it is used.
+  buffers_[staging.index].is_kept = buffers_[staging.index].is_there_first = true;
   plan_.inputs.push_back({index, node.dtype, node.shape.count(), staging});
   return {Place::Region::kInput, static_cast<std::uint32_t>(plan_.inputs.size() - 1), 0};
 }
@@ -165,23 +162,15 @@ Place Lowering::add_constant(NodeIndex index) {
   return place;
 }
 
-void Lowering::touch(const Place& place) noexcept {
-  if (place.region != Place::Region::kBuffer) return;
-  Buffer& buffer = buffers_[place.index];
-  buffer.last = std::max(buffer.last, now_);
-}
-
 void Lowering::emit(const Step& step) {
-  for (const View& in : step.in) touch(in.place);
-  touch(step.out.place);
-  touch(step.scratch);
   steps_->push_back(step);
-  ++now_;
+  steps_->back().origin = current_;
 }
 
 void Lowering::emit_lane(LaneId lane, const View& out, const View& a, const View& b) {
   Step step;
   step.resolver = resolve_lane;
+  step.kind = Step::Kind::kLane;
   step.lane = lane;
   step.out = out;
   step.in = {a, b, View{}};

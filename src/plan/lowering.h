@@ -66,7 +66,6 @@ class Lowering {
   void keep_outputs();
   void keep_output(NodeIndex index);
   Place keep(NodeIndex index);
-  void touch(const Place& place) noexcept;
   bool may_overwrite(NodeIndex index) const noexcept;
 
   const Graph& graph_;
@@ -80,7 +79,6 @@ class Lowering {
   std::pmr::vector<Buffer> buffers_;
   Steps* steps_ = nullptr;
   NodeIndex current_ = 0;
-  std::int32_t now_ = 0;  // the number of the next step
   Variant variant_ = kBoth;
 };
 

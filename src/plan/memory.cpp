@@ -13,10 +13,6 @@ bool conflict(const Buffer& a, const Buffer& b) noexcept {
   return (a.variants & b.variants) != 0 && a.first <= b.last && b.first <= a.last;
 }
 
-std::size_t aligned(std::size_t bytes) noexcept {
-  return (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
-}
-
 }  // namespace
 
 // Greedy by size (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020): the largest buffer

@@ -16,11 +16,16 @@ struct Buffer {
   std::int32_t last = 0;
   // The two variants of the backward pass never run together: a bit each, both for the forward pass.
   std::uint8_t variants = 0;
-  std::size_t offset = 0;  // the result
+  std::size_t offset = 0;       // the result
+  bool is_kept = false;         // its contents outlive all steps
+  bool is_there_first = false;  // and are there before the first
 };
 
 inline constexpr std::int32_t kForEver = std::numeric_limits<std::int32_t>::max();
 inline constexpr std::size_t kArenaAlignment = 64;
+constexpr std::size_t aligned(std::size_t bytes) noexcept {
+  return (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
+}
 
 // Sets the offsets and returns the bytes of an arena that holds all buffers. Throws Error if they are over 2^63 - 1.
 std::size_t place_buffers(std::pmr::vector<Buffer>& buffers, std::pmr::memory_resource* resource);

@@ -17,21 +17,27 @@
 
 namespace nadir {
 
+struct Fusion;
 struct Nest;
 struct Record;
 struct Resolution;
 
 struct Step {
+  // What fusion knows of a step.
+  enum class Kind : std::uint8_t { kOther, kLane, kSum, kExtreme, kFused };
+
   // Turns the step into a record. `nest` is null unless may_nest; it must stay where it is.
   using Resolver = void (*)(const Step&, const Resolution&, Record&, Nest* nest) noexcept;
 
   Resolver resolver = nullptr;
+  Kind kind = Kind::kOther;
   LaneId lane = LaneId::copy;
   bool may_nest = false;            // for some batch
   bool accumulate = false;          // add to what is there, where the kernel can
   bool reverse = false;             // of a cumulative sum
   std::uint8_t variant = 0;         // which of a family's kernels
   NodeIndex node = 0;               // of which an index may be wrong
+  NodeIndex origin = 0;             // the node that it was lowered for
   std::uint64_t key = 0;            // of random numbers
   std::array<double, 2> numbers{};  // of a SCALED operation, or of random numbers
   double mean = 0;                  // of random numbers
@@ -41,7 +47,8 @@ struct Step {
   ConvGeometry conv{};
   // The operand as dense [outer, length, inner]; `count` indices; what a sum is divided by.
   Extent outer, length, inner, count, divisor;
-  Extent row;  // of an index or what is checked: so many elements
+  Extent row;                // of an index or what is checked: so many elements
+  std::uint32_t fusion = 0;  // the number of a group among the plan's
 };
 
 // An input that the plan reads.
@@ -78,16 +85,10 @@ struct UpdateRange {
 using Steps = std::pmr::vector<Step>;
 
 struct Plan {
-  explicit Plan(std::pmr::memory_resource* resource)
-      : inputs(resource),
-        outputs(resource),
-        updates(resource),
-        state_updates(resource),
-        constants(resource),
-        forward(resource),
-        backward(resource),
-        accumulating_backward(resource),
-        constant_data(resource) {}
+  explicit Plan(std::pmr::memory_resource* resource);
+  Plan(Plan&&) noexcept;
+  Plan& operator=(Plan&&) = delete;
+  ~Plan();
 
   std::pmr::vector<PlanInput> inputs;
   std::pmr::vector<PlanOutput> outputs;  // the loss first, if there is one
@@ -98,6 +99,7 @@ struct Plan {
   Steps forward;
   Steps backward;               // overwrites the gradients
   Steps accumulating_backward;  // adds to them
+  std::pmr::vector<Fusion> fusions;
 
   struct ConstantData {
     Place place;

@@ -47,8 +47,12 @@ std::byte* Resolution::address(const View& view) const noexcept {
   return start ? start + view.offset.at(batch) * static_cast<std::int64_t>(size_of(view.dtype)) : nullptr;
 }
 
+Kernel lane_kernel(const Step& step, const KernelTable& kernels) noexcept {
+  return kernels.lanes[static_cast<int>(step.lane)][key_dtype(step)];
+}
+
 void resolve_lane(const Step& step, const Resolution& at, Record& record, Nest* storage) noexcept {
-  const Kernel kernel = at.kernels.lanes[static_cast<int>(step.lane)][key_dtype(step)];
+  const Kernel kernel = lane_kernel(step, at.kernels);
   LaneArguments lane{};
   std::copy(step.numbers.begin(), step.numbers.end(), lane.numbers);
   const Nest nest = nest_of(step, at.batch);

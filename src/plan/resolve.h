@@ -11,6 +11,8 @@
 namespace nadir {
 
 // A kernel call, ready to be made.
+struct FusedProgram;
+
 struct Record {
   Kernel kernel = nullptr;
   Arguments arguments{};
@@ -33,10 +35,16 @@ struct Resolution {
   std::int64_t batch;
   const Memory& memory;
   const KernelTable& kernels;
+  const Fusion* fusions;
+  FusedProgram* fused;  // what each of them becomes
 
   // Of a view's first element; null for none.
   std::byte* address(const View& view) const noexcept;
 };
+
+// The kernel of a step that applies a lane function, or finds the extremes of rows.
+Kernel lane_kernel(const Step& step, const KernelTable& kernels) noexcept;
+Kernel extreme_kernel(const Step& step, const KernelTable& kernels) noexcept;
 
 // A step that applies a lane function: `in` may have any strides.
 void resolve_lane(const Step& step, const Resolution& at, Record& record, Nest* storage) noexcept;

@@ -22,10 +22,17 @@ Program::Program(const Plan& plan, std::pmr::memory_resource* resource)
       forward_(plan.forward.size(), resource),
       backward_(plan.backward.size(), resource),
       accumulating_backward_(plan.accumulating_backward.size(), resource),
-      nests_(count_nests(plan), resource) {}
+      nests_(count_nests(plan), resource),
+      fused_(resource) {
+  fused_.reserve(plan.fusions.size());
+  for (const Fusion& fusion : plan.fusions) {
+    fused_.emplace_back(resource);
+    fused_.back().ops.resize(fused_ops(fusion));
+  }
+}
 
 void Program::resolve(std::int64_t batch, const Memory& memory, const KernelTable& kernels) noexcept {
-  const Resolution resolution{batch, memory, kernels};
+  const Resolution resolution{batch, memory, kernels, plan_.fusions.data(), fused_.data()};
   Nest* nest = nests_.data();
   const auto resolve_all = [&](const Steps& steps, Records& records) {
     for (std::size_t i = 0; i < steps.size(); ++i) {
@@ -42,7 +49,12 @@ void Program::resolve(std::int64_t batch, const Memory& memory, const KernelTabl
 std::size_t Program::bytes(const Plan& plan) noexcept {
   const std::size_t steps =
       plan.constants.size() + plan.forward.size() + plan.backward.size() + plan.accumulating_backward.size();
-  return steps * (sizeof(Record) + sizeof(Step)) + count_nests(plan) * sizeof(Nest);
+  std::size_t fused = 0;
+  for (const Fusion& fusion : plan.fusions) {
+    fused += sizeof(Fusion) + sizeof(FusedProgram) + fusion.members.size() * sizeof(FusedMember) +
+             fused_ops(fusion) * sizeof(FusedOp);
+  }
+  return steps * (sizeof(Record) + sizeof(Step)) + count_nests(plan) * sizeof(Nest) + fused;
 }
 
 }  // namespace nadir

@@ -6,6 +6,7 @@
 #include <memory_resource>
 #include <vector>
 
+#include "plan/fused.h"
 #include "plan/plan.h"
 #include "plan/resolve.h"
 
@@ -38,6 +39,7 @@ class Program {
   Records backward_;
   Records accumulating_backward_;
   std::pmr::vector<Nest> nests_;
+  std::pmr::vector<FusedProgram> fused_;
 };
 
 }  // namespace nadir

@@ -5,12 +5,14 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "ops/along_axis.h"
 #include "ops/elementwise.h"
 #include "ops/leaves.h"
 #include "ops/matmul.h"
 #include "ops/reduction.h"
 #include "ops/shaping.h"
 #include "ops/slicing.h"
+#include "plan/fusion.h"
 #include "plan/memory.h"
 #include "plan/plan.h"
 #include "plan/resolve.h"
@@ -150,7 +152,50 @@ void what_depends_on_no_input_is_computed_once_a_batch(void**) {
   // The gradient's factor 2 / batch: the batch, its reciprocal, its double.
   assert_int_equal(plan.constants.size(), 3);
   // 2 / batch * (x w), times x, and the sum over the batch.
-  assert_int_equal(plan.backward.size(), 3);
+  assert_int_equal(plan.backward.size(), 1);
+  assert_int_equal(plan.fusions[plan.backward[0].fusion].members.size(), 3);
+}
+
+// The number of steps that the outputs take.
+std::size_t steps_of(Graph& graph, std::initializer_list<Expr> outputs) {
+  std::vector<NodeIndex> nodes;
+  for (const Expr& output : outputs) nodes.push_back(output.index());
+  return compile(graph, {kNoNode, nodes, 8}).forward.size();
+}
+
+void elementwise_steps_and_sums_of_rows_are_one(void**) {
+  Fixture f;
+  const Expr x = input(*f.graph, "x", DType::kF32, shape_of({-1, 10}));
+  const Expr row = input(*f.graph, "row", DType::kF32, shape_of({10}));
+  assert_int_equal(steps_of(*f.graph, {softmax(square(add(x, row)), 1)}), 1);
+  assert_int_equal(steps_of(*f.graph, {mean(square(sub(x, row)), AxisSet::all(2), false)}), 1);
+  // Rows that are longer than a strip are reduced by themselves.
+  const Expr long_rows = input(*f.graph, "long", DType::kF32, shape_of({-1, 5000}));
+  assert_true(steps_of(*f.graph, {softmax(long_rows, 1)}) > 1);
+}
+
+// Only what others read has a place in memory.
+void what_only_a_group_reads_takes_no_memory(void**) {
+  Fixture f;
+  const Expr x = input(*f.graph, "x", DType::kF32, shape_of({-1}));
+  Expr y = x;
+  for (int i = 0; i < 6; ++i) y = exp(neg(y));
+  const NodeIndex outputs[] = {y.index()};
+  const Plan plan = compile(*f.graph, {kNoNode, outputs, 1 << 20});
+  assert_int_equal(plan.forward.size(), 1);
+  const std::size_t values = (std::size_t{1} << 20) * sizeof(float);
+  assert_true(plan.arena_bytes <= 2 * values + 64 * 1024);  // of x and of y
+}
+
+// A product in between needs what the first wrote.
+void a_group_ends_where_others_need_its_results(void**) {
+  Fixture f;
+  const Expr x = input(*f.graph, "x", DType::kF32, shape_of({4, 4}));
+  const Expr squared = square(x);
+  const Expr product = matmul(squared, squared, false, false);
+  assert_int_equal(steps_of(*f.graph, {mul(product, neg(squared))}), 3);
+  // What is turned by a group's own results cannot be of the group.
+  assert_int_equal(steps_of(*f.graph, {add(squared, transpose(squared, 0, 1))}), 2);
 }
 
 void bias_rides_with_its_product(void**) {
@@ -258,6 +303,9 @@ int main() {
       cmocka_unit_test(buffers_of_the_two_backward_variants_share),
       cmocka_unit_test(what_nothing_wants_is_left_out),
       cmocka_unit_test(what_depends_on_no_input_is_computed_once_a_batch),
+      cmocka_unit_test(elementwise_steps_and_sums_of_rows_are_one),
+      cmocka_unit_test(what_only_a_group_reads_takes_no_memory),
+      cmocka_unit_test(a_group_ends_where_others_need_its_results),
       cmocka_unit_test(bias_rides_with_its_product),
       cmocka_unit_test(product_that_is_read_keeps_its_bias_apart),
       cmocka_unit_test(slices_and_permutations_move_nothing),

@@ -8,8 +8,7 @@
 namespace nadir {
 namespace {
 
-inline constexpr std::int64_t kSumLeaf = 256;  // elements summed without branching
-inline constexpr std::int64_t kRowsLeaf = 32;  // rows likewise
+inline constexpr std::int64_t kRowsLeaf = 32;  // rows summed without branching
 
 template <class T>
 T sum_leaf(const T* x, std::int64_t count) {
@@ -34,7 +33,7 @@ T sum_leaf(const T* x, std::int64_t count) {
 template <class T>
 T sum_contiguous(const T* x, std::int64_t count) {
   if (count <= kSumLeaf) return sum_leaf(x, count);
-  const std::int64_t half = (count / 2 + kSumLeaf - 1) / kSumLeaf * kSumLeaf;
+  const std::int64_t half = sum_half(count);
   return sum_contiguous(x, half) + sum_contiguous(x + half, count - half);
 }
 

@@ -1,0 +1,54 @@
+// A fused group with addresses, and how it runs.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory_resource>
+#include <vector>
+
+#include "kernels/arguments.h"
+#include "plan/fusion.h"
+#include "plan/resolve.h"
+
+namespace nadir {
+
+// The elements of an operand, in the domain's order, wherever they lie.
+struct Expansion {
+  int rank = 0;
+  std::array<std::int64_t, kMaxRank> lengths{};
+  std::array<std::int64_t, kMaxRank> strides{};  // in elements
+  std::size_t element_size = 0;
+  bool is_of_rows = false;   // it is a value a row, in a register: the row's number in the strip counts
+  bool is_periodic = false;  // laid out by the first strip for all
+};
+
+struct FusedOp {
+  enum class Kind : std::uint8_t { kLane, kSum, kExtreme, kExpand, kTotal };
+
+  Kind kind = Kind::kLane;
+  bool is_row = false;
+  std::uint8_t registers = 0;  // a bit an operand, the result first: it is in scratch
+  Kernel kernel = nullptr;
+  Arguments arguments{};                   // for the first strip, which may be all
+  std::array<std::int64_t, 4> advances{};  // bytes from one element (or row) to the next
+  Expansion expansion;
+};
+
+struct FusedProgram {
+  explicit FusedProgram(std::pmr::memory_resource* resource) : ops(resource) {}
+
+  std::pmr::vector<FusedOp> ops;
+  std::int64_t count = 0;   // elements
+  std::int64_t rows = 0;    // 0: none
+  std::int64_t length = 0;  // of a row
+  DType dtype = DType::kF32;
+};
+
+// A step of kind kFused.
+void resolve_fused(const Step& step, const Resolution& at, Record& record, Nest*) noexcept;
+
+// How many operations a group has.
+std::size_t fused_ops(const Fusion& fusion) noexcept;
+
+}  // namespace nadir

@@ -1,0 +1,520 @@
+#include "plan/fusion.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "plan/fused.h"
+
+namespace nadir {
+
+namespace {
+
+constexpr std::size_t kMostMembers = 24;
+constexpr std::size_t kFarthest = 32;  // so many steps back a group is looked for
+
+// What is accessed as one: a buffer, or a parameter's values or gradient.
+struct Object {
+  Place::Region region;
+  std::uint32_t index;
+  std::size_t bytes;
+  bool operator==(const Object&) const = default;
+};
+
+Object object_of(const Place& place) noexcept {
+  return {place.region, place.index, place.region == Place::Region::kBuffer ? 0 : place.bytes};
+}
+
+struct Use {
+  Object object;
+  bool writes;
+  bool is_aligned;  // its elements one by one as the domain's, or its rows
+  bool is_row;
+};
+
+using Uses = std::pmr::vector<Use>;
+
+bool conflict(const Use& a, const Use& b) noexcept {
+  return a.object == b.object && (a.writes || b.writes) && !(a.is_aligned && b.is_aligned && a.is_row == b.is_row);
+}
+
+// A step, or a group of steps, in the new order.
+struct Entry {
+  std::pmr::vector<std::uint32_t> members;
+  Uses uses;
+  Shape domain;
+  int row_rank = -1;
+  bool is_open = false;  // takes more members
+
+  explicit Entry(std::pmr::memory_resource* resource) : members(resource), uses(resource) {}
+};
+
+// How a step would belong to a group.
+struct Role {
+  bool is_row = false;
+  bool is_total = false;
+  int row_rank = -1;  // that the group must have, or get; -1: any
+};
+
+bool starts_with(const Shape& shape, const Shape& start) noexcept {
+  if (start.rank() > shape.rank()) return false;
+  for (int axis = 0; axis < start.rank(); ++axis) {
+    if (shape[axis] != start[axis]) return false;
+  }
+  return true;
+}
+
+// The strides of a view, without those of dimensions of length 1.
+std::array<Extent, kMaxRank> squeezed_strides(const View& view) noexcept {
+  std::array<Extent, kMaxRank> strides{};
+  std::size_t count = 0;
+  for (int axis = 0; axis < view.shape.rank(); ++axis) {
+    if (!view.shape[axis].is_one()) strides[count++] = view.strides[static_cast<std::size_t>(axis)];
+  }
+  return strides;
+}
+
+bool is_splat(const View& view) noexcept {
+  const auto strides = squeezed_strides(view);
+  const auto rank = static_cast<std::size_t>(squeezed(view.shape).rank());
+  return std::all_of(strides.begin(), strides.begin() + static_cast<std::ptrdiff_t>(rank),
+                     [](const Extent& stride) { return stride.factor == 0; });
+}
+
+// One value a row of the leading dimensions, one after another.
+bool is_row_values(const View& view, int row_rank) noexcept {
+  const Shape shape = squeezed(view.shape);
+  const auto strides = squeezed_strides(view);
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    const Extent wanted = axis < row_rank ? shape.count_over(axis + 1, row_rank) : Extent{0, 0};
+    if (strides[static_cast<std::size_t>(axis)] != wanted) return false;
+  }
+  return row_rank > 0;
+}
+
+bool begins_its_object(const View& view) noexcept {
+  return view.offset == Offset() && (view.place.region != Place::Region::kBuffer || view.place.bytes == 0);
+}
+
+bool is_reduction(const Step& step) noexcept {
+  return step.kind == Step::Kind::kSum || step.kind == Step::Kind::kExtreme;
+}
+
+class Fuser {
+ public:
+  Fuser(Plan& plan, std::pmr::vector<Buffer>& buffers, std::int64_t max_batch, std::pmr::memory_resource* resource)
+      : plan_(plan),
+        buffers_(buffers),
+        max_batch_(max_batch),
+        resource_(resource),
+        owners_(buffers.size(), kNobody, resource) {}
+
+  void run() {
+    std::pmr::vector<std::pmr::vector<Entry>> lists(resource_);
+    Steps* const steps[] = {&plan_.forward, &plan_.backward, &plan_.accumulating_backward};
+    for (const Steps* list : steps) lists.push_back(group(*list));
+    for (const Step& step : plan_.constants) note_uses(step, kMany);
+    std::int32_t owner = 0;
+    for (std::size_t i = 0; i < lists.size(); ++i) {
+      for (const Entry& entry : lists[i]) {
+        for (const std::uint32_t member : entry.members)
+          note_uses((*steps[i])[member], entry.members.size() > 1 ? owner : kMany);
+        ++owner;
+      }
+    }
+    owner = 0;
+    for (std::size_t i = 0; i < lists.size(); ++i) {
+      variants_ = i == 0 ? 3 : static_cast<std::uint8_t>(i);
+      Steps fused(resource_);
+      fused.reserve(lists[i].size());
+      for (const Entry& entry : lists[i]) {
+        fused.push_back(entry.members.size() == 1 ? (*steps[i])[entry.members[0]]
+                                                  : fused_step(*steps[i], entry, owner));
+        ++owner;
+      }
+      *steps[i] = std::move(fused);
+    }
+    set_lifetimes();
+  }
+
+ private:
+  static constexpr std::int32_t kNobody = -1;
+  static constexpr std::int32_t kMany = -2;
+
+  // ------------------------------------------------------------------------------------------------ which belong together
+
+  std::pmr::vector<Entry> group(const Steps& steps) {
+    std::pmr::vector<Entry> entries(resource_);
+    for (std::uint32_t i = 0; i < steps.size(); ++i) {
+      const Step& step = steps[i];
+      if (Entry* home = find_home(entries, step)) {
+        home->members.push_back(i);
+        continue;
+      }
+      Entry entry(resource_);
+      entry.members.push_back(i);
+      open(entry, step);
+      entries.push_back(std::move(entry));
+    }
+    return entries;
+  }
+
+  // Begins a group with a step, if it may have others.
+  void open(Entry& entry, const Step& step) {
+    if (step.kind == Step::Kind::kLane && step.out.is_dense()) {
+      entry.domain = squeezed(step.out.shape);
+      entry.is_open = entry.domain.rank() > 0;
+    } else if (is_reduction(step)) {
+      entry.domain = squeezed(step.in[0].shape);
+      const auto role = role_of(step, entry);
+      entry.is_open = role && !role->is_total;
+      if (entry.is_open) entry.row_rank = role->row_rank;
+    }
+    add_uses(entry, step);
+  }
+
+  // The latest group that the step may be moved into.
+  Entry* find_home(std::pmr::vector<Entry>& entries, const Step& step) const {
+    const std::size_t oldest = entries.size() > kFarthest ? entries.size() - kFarthest : 0;
+    for (std::size_t i = entries.size(); i-- > oldest;) {
+      Entry& entry = entries[i];
+      if (entry.is_open && entry.members.size() < kMostMembers) {
+        if (const auto role = role_of(step, entry)) {
+          Uses uses = uses_of(step, entry, *role);
+          if (!conflicts(entry, uses)) {
+            if (role->row_rank >= 0) entry.row_rank = role->row_rank;
+            if (role->is_total) entry.is_open = false;
+            entry.uses.insert(entry.uses.end(), uses.begin(), uses.end());
+            return &entry;
+          }
+        }
+      }
+      if (blocks(entry, step)) return nullptr;
+    }
+    return nullptr;
+  }
+
+  std::optional<Role> role_of(const Step& step, const Entry& entry) const noexcept {
+    if (is_reduction(step)) return role_of_reduction(step, entry);
+    if (step.kind != Step::Kind::kLane || !step.out.is_dense() || !begins_its_object(step.out)) return std::nullopt;
+    const Shape shape = squeezed(step.out.shape);
+    if (shape == entry.domain) return Role{};
+    if (!starts_with(entry.domain, shape) || shape.rank() == 0) return std::nullopt;
+    if (entry.row_rank >= 0 && entry.row_rank != shape.rank()) return std::nullopt;
+    if (!rows_fit(entry.domain, shape.rank())) return std::nullopt;
+    return Role{true, false, shape.rank()};
+  }
+
+  std::optional<Role> role_of_reduction(const Step& step, const Entry& entry) const noexcept {
+    const Shape shape = squeezed(step.in[0].shape);
+    if (shape != entry.domain || !step.in[0].is_dense() || !begins_its_object(step.in[0])) return std::nullopt;
+    if (step.inner != Extent{} || !step.out.is_dense() || !begins_its_object(step.out)) return std::nullopt;
+    for (int rank = 0; rank < shape.rank(); ++rank) {
+      if (shape.count_over(0, rank) != step.outer || shape.count_over(rank, shape.rank()) != step.length) continue;
+      if (rank == 0) {
+        if (step.kind != Step::Kind::kSum || entry.row_rank >= 0) return std::nullopt;
+        return Role{false, true, -1};
+      }
+      if (step.accumulate || (entry.row_rank >= 0 && entry.row_rank != rank) || !rows_fit(shape, rank))
+        return std::nullopt;
+      return Role{false, false, rank};
+    }
+    return std::nullopt;
+  }
+
+  bool rows_fit(const Shape& domain, int rank) const noexcept {
+    return domain.count_over(rank, domain.rank()).at(max_batch_) <= kStrip;
+  }
+
+  static Uses uses_of(const Step& step, const Entry& entry, const Role& role) {
+    const int row_rank = role.row_rank >= 0 ? role.row_rank : entry.row_rank;
+    Uses uses(entry.uses.get_allocator());
+    uses.push_back({object_of(step.out.place), true, !role.is_total, role.is_row || is_reduction(step)});
+    for (const View& in : step.in) {
+      if (in.is_none()) continue;
+      const bool is_row = role.is_row || (!in.is_dense() && is_row_values(in, row_rank));
+      uses.push_back({object_of(in.place), false, begins_its_object(in) && (in.is_dense() || is_row), is_row});
+    }
+    return uses;
+  }
+
+  void add_uses(Entry& entry, const Step& step) {
+    const auto role = entry.is_open ? role_of(step, entry) : std::nullopt;
+    if (role) {
+      const Uses uses = uses_of(step, entry, *role);
+      entry.uses.insert(entry.uses.end(), uses.begin(), uses.end());
+      return;
+    }
+    entry.is_open = false;
+    const auto add = [&](const Place& place, bool writes) {
+      if (place.region != Place::Region::kNone) entry.uses.push_back({object_of(place), writes, false, false});
+    };
+    add(step.out.place, true);
+    add(step.scratch, true);
+    for (const View& in : step.in) add(in.place, false);
+  }
+
+  static bool conflicts(const Entry& entry, const Uses& uses) noexcept {
+    return std::any_of(uses.begin(), uses.end(), [&](const Use& use) {
+      return std::any_of(entry.uses.begin(), entry.uses.end(), [&](const Use& other) { return conflict(use, other); });
+    });
+  }
+
+  // Whether the step has to stay behind an entry.
+  static bool blocks(const Entry& entry, const Step& step) noexcept {
+    const auto meets = [&](const Place& place, bool writes) {
+      if (place.region == Place::Region::kNone) return false;
+      const Use use{object_of(place), writes, false, false};
+      return std::any_of(entry.uses.begin(), entry.uses.end(), [&](const Use& other) { return conflict(use, other); });
+    };
+    return meets(step.out.place, true) || meets(step.scratch, true) ||
+           std::any_of(step.in.begin(), step.in.end(), [&](const View& in) { return meets(in.place, false); });
+  }
+
+  // ------------------------------------------------------------------------------------------------------- their registers
+
+  void note_uses(const Step& step, std::int32_t owner) noexcept {
+    const auto note = [&](const Place& place) {
+      if (place.region != Place::Region::kBuffer) return;
+      std::int32_t& known = owners_[place.index];
+      if (known == kNobody) known = owner;
+      if (known != owner) known = kMany;
+    };
+    note(step.out.place);
+    note(step.scratch);
+    for (const View& in : step.in) note(in.place);
+  }
+
+  // Whether what lies there never leaves the group.
+  bool is_internal(const Place& place, std::int32_t owner) const noexcept {
+    return place.region == Place::Region::kBuffer && owners_[place.index] == owner && !buffers_[place.index].is_kept;
+  }
+
+  Step fused_step(const Steps& steps, const Entry& entry, std::int32_t owner) {
+    Fusion fusion(resource_);
+    fusion.domain = entry.domain;
+    fusion.row_rank = entry.row_rank;
+    std::size_t element = 1;
+    for (const std::uint32_t index : entry.members) {
+      FusedMember member;
+      member.step = steps[index];
+      const Step& step = member.step;
+      const Shape shape = squeezed(is_reduction(step) ? step.in[0].shape : step.out.shape);
+      member.is_row = shape.rank() < entry.domain.rank();
+      element = std::max(element, size_of(step.out.dtype));
+      for (std::size_t i = 0; i < step.in.size(); ++i) {
+        if (step.in[i].is_none()) continue;
+        element = std::max(element, size_of(step.in[i].dtype));
+        member.in[i].access = access_to(step.in[i]);
+      }
+      member.out.access = OperandAccess::kLinear;
+      if (is_reduction(step) && squeezed(step.out.shape).rank() == 0 && step.outer == Extent{}) fusion.has_total = true;
+      fusion.members.push_back(member);
+    }
+    if (fusion.row_rank < 0 && !fusion.has_total) fusion.row_rank = rows_to_repeat(fusion);
+    for (FusedMember& member : fusion.members) {
+      for (std::size_t i = 0; i < member.in.size(); ++i) {
+        if (member.in[i].access != OperandAccess::kExpanded) continue;
+        member.in[i].is_periodic =
+            !member.is_row && fusion.row_rank > 0 && repeats_rows(member.step.in[i], fusion.row_rank);
+        ++fusion.expansions;
+      }
+    }
+    give_registers(fusion, owner);
+    // Of rows without elements there are more than elements.
+    const std::int64_t rows = fusion.domain.count_over(0, std::max(fusion.row_rank, 0)).at(max_batch_);
+    const std::int64_t strip = std::min(kStrip, std::max(fusion.domain.count().at(max_batch_), rows));
+    fusion.register_bytes = aligned(static_cast<std::size_t>(strip) * element);
+
+    Step step;
+    step.kind = Step::Kind::kFused;
+    step.resolver = resolve_fused;
+    step.origin = fusion.members.back().step.origin;
+    step.fusion = static_cast<std::uint32_t>(plan_.fusions.size());
+    if (fusion.registers > 0) {
+      Buffer buffer;
+      buffer.bytes = static_cast<std::size_t>(fusion.registers) * fusion.register_bytes;
+      buffer.variants = variants_;
+      buffers_.push_back(buffer);
+      step.scratch = {Place::Region::kBuffer, static_cast<std::uint32_t>(buffers_.size() - 1), 0};
+    }
+    plan_.fusions.push_back(std::move(fusion));
+    return step;
+  }
+
+  static OperandAccess access_to(const View& view) noexcept {
+    if (view.is_dense()) return OperandAccess::kLinear;
+    return is_splat(view) ? OperandAccess::kSplat : OperandAccess::kExpanded;
+  }
+
+  static bool repeats_rows(const View& view, int row_rank) noexcept {
+    const Shape shape = squeezed(view.shape);
+    const auto strides = squeezed_strides(view);
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+      const Extent wanted = axis < row_rank ? Extent{0, 0} : shape.count_over(axis + 1, shape.rank());
+      if (strides[static_cast<std::size_t>(axis)] != wanted) return false;
+    }
+    return row_rank < shape.rank();
+  }
+
+  // The rows by which an operand is repeated, such as a bias: laid out once, it serves all strips.
+  int rows_to_repeat(const Fusion& fusion) const noexcept {
+    for (const FusedMember& member : fusion.members) {
+      for (std::size_t i = 0; i < member.in.size(); ++i) {
+        if (member.in[i].access != OperandAccess::kExpanded) continue;
+        for (int rank = 1; rank < fusion.domain.rank(); ++rank) {
+          if (repeats_rows(member.step.in[i], rank) && rows_fit(fusion.domain, rank)) return rank;
+        }
+      }
+    }
+    return -1;
+  }
+
+  // A register a buffer that never leaves the group, while members need it; and one an operand that has to be laid out.
+  void give_registers(Fusion& fusion, std::int32_t owner) {
+    struct Held {
+      std::uint32_t buffer;
+      std::int16_t number;
+      std::size_t last;
+    };
+    std::pmr::vector<Held> held(resource_);
+    std::pmr::vector<bool> is_free(resource_);
+    const auto take = [&] {
+      const auto found = std::find(is_free.begin(), is_free.end(), true);
+      const auto number = static_cast<std::int16_t>(found - is_free.begin());
+      if (found == is_free.end()) {
+        is_free.push_back(false);
+      } else {
+        *found = false;
+      }
+      return number;
+    };
+    const auto give_back = [&](std::int16_t number) { is_free[static_cast<std::size_t>(number)] = true; };
+    const auto register_of = [&](const Place& place) {
+      const auto found = std::find_if(held.begin(), held.end(), [&](const Held& h) { return h.buffer == place.index; });
+      return found == held.end() ? nullptr : &*found;
+    };
+    const auto last_use = [&](std::uint32_t buffer) {
+      std::size_t last = 0;
+      for (std::size_t i = 0; i < fusion.members.size(); ++i) {
+        const Step& step = fusion.members[i].step;
+        const auto is_it = [&](const View& view) {
+          return view.place.region == Place::Region::kBuffer && view.place.index == buffer;
+        };
+        if (is_it(step.out) || std::any_of(step.in.begin(), step.in.end(), is_it)) last = i;
+      }
+      return last;
+    };
+
+    for (FusedMember& member : fusion.members) {
+      for (FusedOperand& in : member.in) {
+        if (in.is_periodic) in.expanded = take();
+      }
+    }
+    for (std::size_t i = 0; i < fusion.members.size(); ++i) {
+      FusedMember& member = fusion.members[i];
+      for (std::size_t k = 0; k < member.in.size(); ++k) {
+        FusedOperand& in = member.in[k];
+        if (in.access != OperandAccess::kNone && is_internal(member.step.in[k].place, owner)) {
+          if (const Held* const source = register_of(member.step.in[k].place)) in.source = source->number;
+        }
+        if (in.access == OperandAccess::kExpanded && !in.is_periodic) in.expanded = take();
+      }
+      // An operand may become the result where it is read element by element.
+      const bool in_place =
+          !is_reduction(member.step) && std::all_of(member.step.in.begin(), member.step.in.end(), [&](const View& in) {
+            return in.is_none() || size_of(in.dtype) == size_of(member.step.out.dtype);
+          });
+      const auto release = [&] {
+        for (std::size_t h = held.size(); h-- > 0;) {
+          if (held[h].last > i) continue;
+          give_back(held[h].number);
+          held.erase(held.begin() + static_cast<std::ptrdiff_t>(h));
+        }
+        for (FusedOperand& in : member.in) {
+          if (in.expanded >= 0 && !in.is_periodic) give_back(in.expanded);
+        }
+      };
+      const std::uint32_t result = member.step.out.place.index;
+      const bool is_internal_result = is_internal(member.step.out.place, owner);
+      const Held* const known = is_internal_result ? register_of(member.step.out.place) : nullptr;
+      if (known) member.out.source = known->number;
+      if (in_place) release();
+      if (is_internal_result && !known) {
+        member.out.source = take();
+        held.push_back({result, member.out.source, last_use(result)});
+      }
+      if (!in_place) release();
+    }
+    fusion.registers = static_cast<int>(is_free.size());
+  }
+
+  // ------------------------------------------------------------------------------------------------------------- lifetimes
+
+  void touch(const Place& place, std::int32_t now) noexcept {
+    if (place.region != Place::Region::kBuffer) return;
+    Buffer& buffer = buffers_[place.index];
+    buffer.first = std::min(buffer.first, now);
+    buffer.last = std::max(buffer.last, now);
+  }
+
+  void touch(const Step& step, std::int32_t now) noexcept {
+    for (const View& in : step.in) touch(in.place, now);
+    touch(step.out.place, now);
+    touch(step.scratch, now);
+    if (step.kind != Step::Kind::kFused) return;
+    for (const FusedMember& member : plan_.fusions[step.fusion].members) {
+      if (member.out.source < 0) touch(member.step.out.place, now);
+      for (std::size_t i = 0; i < member.in.size(); ++i) {
+        if (member.in[i].source < 0) touch(member.step.in[i].place, now);
+      }
+    }
+  }
+
+  void set_lifetimes() noexcept {
+    for (Buffer& buffer : buffers_) {
+      buffer.first = kForEver;
+      buffer.last = -1;
+    }
+    std::int32_t now = 0;
+    const auto touch_all = [&](const Steps& steps) {
+      for (const Step& step : steps) touch(step, now++);
+    };
+    touch_all(plan_.constants);
+    touch_all(plan_.forward);
+    const std::int32_t start = now;
+    touch_all(plan_.backward);
+    now = start;
+    touch_all(plan_.accumulating_backward);
+    for (Buffer& buffer : buffers_) {
+      if (buffer.is_kept) {
+        buffer.last = kForEver;
+        if (buffer.is_there_first) buffer.first = 0;
+      } else if (buffer.last < 0) {
+        buffer.bytes = 0;  // it has become a register
+      }
+    }
+  }
+
+  Plan& plan_;
+  std::pmr::vector<Buffer>& buffers_;
+  const std::int64_t max_batch_;
+  std::pmr::memory_resource* const resource_;
+  std::pmr::vector<std::int32_t> owners_;  // by buffer: the group that alone uses it
+  std::uint8_t variants_ = 0;
+};
+
+}  // namespace
+
+Shape squeezed(const Shape& shape) noexcept {
+  Shape rest;
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    if (!shape[axis].is_one()) rest.append(shape[axis]);
+  }
+  return rest;
+}
+
+void fuse(Plan& plan, std::pmr::vector<Buffer>& buffers, std::int64_t max_batch, std::pmr::memory_resource* resource) {
+  Fuser(plan, buffers, max_batch, resource).run();
+}
+
+}  // namespace nadir
