@@ -1,11 +1,12 @@
 #include "worker.h"
 
 #include <chrono>
-#include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <sstream>
+#include <stdexcept>
 
 namespace bench {
 
@@ -25,9 +26,10 @@ long thread_count() {
   return count;
 }
 
-std::unique_ptr<Task> prepared(const std::vector<Entry>& entries, std::istream& words) {
-  std::string job, candidate;
-  words >> job >> candidate;
+// Those that are prepared, by their candidates.
+using Tasks = std::map<std::string, std::unique_ptr<Task>>;
+
+std::unique_ptr<Task> make(const std::vector<Entry>& entries, const std::string& job, const std::string& candidate) {
   for (const Entry& entry : entries) {
     if (entry.job == job && entry.candidate == candidate) return entry.make();
   }
@@ -35,45 +37,49 @@ std::unique_ptr<Task> prepared(const std::vector<Entry>& entries, std::istream& 
 }
 
 // The answer to a line.
-std::string answer(const std::string& line, const std::string& about, const std::vector<Entry>& entries,
-                   std::unique_ptr<Task>& task) {
+std::string answer(const std::string& line, const std::string& about, const std::vector<Entry>& entries, Tasks& tasks) {
   std::istringstream words(line);
   std::ostringstream text;
-  std::string command;
-  words >> command;
+  std::string command, name;
+  words >> command >> name;
   if (command == "about") return about;
+  if (command == "threads") return std::to_string(thread_count());
+  if (command == "forget") {
+    tasks.clear();
+    return "ok";
+  }
   if (command == "list") {
     text << entries.size();
     for (const Entry& entry : entries) text << "\n" << entry.job << " " << entry.candidate;
     return text.str();
   }
-  if (command == "threads") return std::to_string(thread_count());
   if (command == "prepare") {
-    task.reset();
-    task = prepared(entries, words);
+    std::string candidate;
+    words >> candidate;
+    tasks[candidate] = make(entries, name, candidate);
     return "ok";
   }
-  if (!task) throw std::runtime_error("nothing is prepared");
+  Task& task = *tasks.at(name);
   if (command == "check") {
     text.precision(9);
-    for (const double number : task->check()) text << number << " ";
+    for (const double number : task.check()) text << number << " ";
     return text.str();
   }
   if (command != "run") throw std::runtime_error("no command " + command);
   std::int64_t steps = 0;
   words >> steps;
-  return std::to_string(nanoseconds_of(*task, steps));
+  return std::to_string(nanoseconds_of(task, steps));
 }
 
 }  // namespace
 
 int serve(const std::string& about, const std::vector<Entry>& entries) {
-  std::unique_ptr<Task> task;
+  Tasks tasks;
   std::string line;
   while (std::getline(std::cin, line)) {
     std::string reply;
     try {
-      reply = answer(line, about, entries, task);
+      reply = answer(line, about, entries, tasks);
     } catch (const std::exception& error) {
       reply = error.what();
       reply = "error " + reply.substr(0, reply.find('\n'));

@@ -3,12 +3,16 @@
 //
 //   about              what the library says of itself
 //   list               the number of entries, and as many lines "JOB CANDIDATE"
-//   prepare JOB NAME   "ok", or "error" and why; the candidate before it is gone
-//   check              the numbers that all candidates of the job must agree on
+//   prepare JOB NAME   "ok": the candidate is ready, beside those before it
+//   check NAME         the numbers that all candidates of the job must agree on
+//   run NAME N         the nanoseconds of N steps
+//   forget             "ok": no candidate is prepared any more
 //   threads            the number of threads that the process has by now
-//   run N              the nanoseconds of N steps
+//
+// What fails is answered by "error" and why.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -50,15 +54,16 @@ class Training : public Steps<T> {
   }
 };
 
-// What a check tells of an array: the sum, and the sum of the squares.
+// What a check tells of an array: three sums in which nothing cancels, the last of them with weights, so that the order counts.
 inline void add_sums(std::vector<double>& sums, const float* values, std::size_t count) {
-  double sum = 0, squares = 0;
+  double positive = 0, sizes = 0, weighted = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    sum += values[i];
-    squares += static_cast<double>(values[i]) * values[i];
+    const double value = values[i];
+    positive += value > 0 ? value : 0;
+    sizes += value > 0 ? value : -value;
+    weighted += value * value * static_cast<double>(1 + i % 7);
   }
-  sums.push_back(sum);
-  sums.push_back(squares);
+  sums.insert(sums.end(), {positive, sizes, weighted});
 }
 
 struct Entry {

@@ -92,7 +92,7 @@ using Input = input<matrix<float>>;
 
 using LineNet = loss_mean_squared<fc<1, Input>>;
 using XorNet = loss_mean_squared<sig<fc<1, htan<fc<16, Input>>>>>;
-using TableNet = loss_mean_squared < fc<1, relu<fc<32, relu<fc<32, relu<fc<32, Input>>>>>>>;
+using TableNet = loss_mean_squared<fc<1, relu<fc<32, relu<fc<32, relu<fc<32, Input>>>>>>>>;
 using DigitsNet = loss_multiclass_log<fc<10, relu<fc<128, Input>>>>;
 using WideNet = loss_multiclass_log<fc<10, relu<fc<1024, relu<fc<1024, Input>>>>>>;
 using CnnNet = loss_multiclass_log<

@@ -244,13 +244,11 @@ class LayerTask : public Steps<LayerTask> {
   }
   std::vector<double> check() override {
     step();
-    std::vector<double> squares;
+    std::vector<double> sums;
     for (const Tensor& parameter : all_) {
-      std::vector<double> sums;
       add_sums_of(sums, parameter.grad());
-      squares.push_back(sums[1]);
     }
-    return squares;
+    return sums;
   }
 
  protected:
@@ -328,6 +326,17 @@ class BatchNormTask : public LayerTask {
   nn::BatchNorm2d norm_{BatchNorm::kChannels};
 };
 
+// The version, and what the library's description of itself says about the kernels in use.
+std::string about() {
+  std::string text = std::string("LibTorch ") + TORCH_VERSION;
+  const std::string config = torch::show_config();
+  for (const std::string wanted : {"CPU capability usage: ", "BLAS_INFO=", "USE_MKLDNN="}) {
+    const std::size_t start = config.find(wanted);
+    if (start != std::string::npos) text += ", " + config.substr(start, config.find_first_of(",\n", start) - start);
+  }
+  return text + ", threads: " + std::to_string(torch::get_num_threads());
+}
+
 template <class T, class... Arguments>
 Entry entry(const std::string& job, Arguments... arguments) {
   const char* tuned = std::getenv("BENCH_CANDIDATE");
@@ -348,10 +357,5 @@ int main() {
   entries.push_back(entry<AttentionTask>(Attention::kJob));
   entries.push_back(entry<LayerNormTask>(LayerNorm::kJob));
   entries.push_back(entry<BatchNormTask>(BatchNorm::kJob));
-  return serve(std::string("LibTorch ") + TORCH_VERSION + ", kernels " + at::get_cpu_capability() + ", oneDNN " +
-                   (at::globalContext().userEnabledMkldnn() && at::hasMKL() ? "with MKL"
-                    : at::hasMKLDNN()                                       ? "yes"
-                                                                            : "no") +
-                   ", threads " + std::to_string(at::get_num_threads()),
-               entries);
+  return serve(about(), entries);
 }
