@@ -95,7 +95,7 @@ struct Mlp {
 inline const Mlp kXor = {"J2", {2, 16, 1}, Hidden::kTanh, Loss::kSquareOfSigmoid, Rule::kSgd, 0.5f, 4};
 inline const Mlp kTable = {"J3", {13, 32, 32, 32, 1}, Hidden::kRelu, Loss::kSquare, Rule::kAdam, 1e-3f, 379};
 inline Mlp digits(const char* job, Rule rule, int batch) {
-  return {job, {784, 128, 10}, Hidden::kRelu, Loss::kCrossEntropy, rule, rule == Rule::kSgd ? 0.1f : 1e-3f, batch};
+  return {job, {784, 128, 10}, Hidden::kRelu, Loss::kCrossEntropy, rule, rule == Rule::kSgd ? 0.05f : 1e-3f, batch};
 }
 inline const Mlp kDigits[] = {digits("J4-sgd-32", Rule::kSgd, 32), digits("J4-sgd-128", Rule::kSgd, 128),
                               digits("J4-adam-32", Rule::kAdam, 32), digits("J4-adam-128", Rule::kAdam, 128)};

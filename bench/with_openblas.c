@@ -90,15 +90,16 @@ void mlp_sgd(mlp *net, float rate) {
 }
 
 void mlp_adam(mlp *net, float rate) {
-  const float beta1 = 0.9f, beta2 = 0.999f, eps = 1e-8f;
+  /* 1 - beta is rounded once, as the libraries do it. */
+  const float beta1 = 0.9f, rest1 = (float)(1 - 0.9), beta2 = 0.999f, rest2 = (float)(1 - 0.999), eps = 1e-8f;
   float *restrict w = net->parameters, *restrict m = net->m, *restrict v = net->v;
   const float *restrict g = net->gradients;
   ++net->steps;
   const float step = (float)(rate / (1 - pow(0.9, net->steps)));
   const float root = (float)(1 / sqrt(1 - pow(0.999, net->steps)));
   for (int i = 0; i < net->count; ++i) {
-    m[i] = beta1 * m[i] + (1 - beta1) * g[i];
-    v[i] = beta2 * v[i] + (1 - beta2) * g[i] * g[i];
+    m[i] = beta1 * m[i] + rest1 * g[i];
+    v[i] = beta2 * v[i] + rest2 * g[i] * g[i];
     w[i] -= step * m[i] / (sqrtf(v[i]) * root + eps);
   }
 }

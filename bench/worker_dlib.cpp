@@ -16,7 +16,7 @@ template <class Net, class Label>
 class NetTask : public Training<NetTask<Net, Label>> {
  public:
   // `factor` is what the rate has to be multiplied by.
-  NetTask(const std::vector<float>& x, int batch, int channels, int rows, int columns, std::vector<Label> labels,
+  NetTask(const std::vector<float>& x, int batch, int rows, int columns, std::vector<Label> labels,
           std::vector<float> initial, Rule rule, float rate)
       : labels_(std::move(labels)),
         initial_(std::move(initial)),
@@ -24,10 +24,13 @@ class NetTask : public Training<NetTask<Net, Label>> {
         rate_(rate),
         sgd_(Net::num_computational_layers, dlib::sgd(0, 0)),
         adam_(Net::num_computational_layers, dlib::adam(0, 0.9f, 0.999f)) {
-    const std::size_t width = static_cast<std::size_t>(channels) * rows * columns;
-    for (std::size_t first = 0; first < x.size(); first += width * batch) {
-      batches_.emplace_back(batch, channels, rows, columns);
-      std::copy_n(x.begin() + first, width * batch, batches_.back().host());
+    const std::size_t width = static_cast<std::size_t>(rows) * columns;
+    std::vector<dlib::matrix<float>> samples;
+    for (std::size_t first = 0; first < x.size(); first += width)
+      samples.emplace_back(dlib::mat(x.data() + first, rows, columns));
+    for (std::size_t first = 0; first < samples.size(); first += batch) {
+      batches_.emplace_back();
+      net_.to_tensor(samples.begin() + first, samples.begin() + first + batch, batches_.back());
     }
     net_.forward(batches_[0]);  // which allocates the parameters
     reset();
@@ -105,7 +108,7 @@ float rate_of(const Mlp& mlp) { return mlp.has_labels() || mlp.rule == Rule::kAd
 template <class Net>
 Entry squares(const Mlp& mlp) {
   return {mlp.job, "dlib", [mlp] {
-            return std::make_unique<NetTask<Net, float>>(mlp.x(), mlp.batch, 1, mlp.inputs(), 1, mlp.t(), mlp.initial(),
+            return std::make_unique<NetTask<Net, float>>(mlp.x(), mlp.batch, mlp.inputs(), 1, mlp.t(), mlp.initial(),
                                                          mlp.rule, rate_of(mlp));
           }};
 }
@@ -116,13 +119,13 @@ template <class Net>
 Entry classes(const Mlp& mlp) {
   return {mlp.job, "dlib", [mlp] {
             return std::make_unique<NetTask<Net, unsigned long>>(
-                mlp.x(), mlp.batch, 1, mlp.inputs(), 1, wide(mlp.classes()), mlp.initial(), mlp.rule, rate_of(mlp));
+                mlp.x(), mlp.batch, mlp.inputs(), 1, wide(mlp.classes()), mlp.initial(), mlp.rule, rate_of(mlp));
           }};
 }
 
 std::unique_ptr<Task> line() {
   const Line line;
-  return std::make_unique<NetTask<LineNet, float>>(line.x, 1, 1, 1, 1, line.t, std::vector<float>{Line::kW, Line::kB},
+  return std::make_unique<NetTask<LineNet, float>>(line.x, 1, 1, 1, line.t, std::vector<float>{Line::kW, Line::kB},
                                                    Rule::kSgd, 2 * Line::kRate);
 }
 
@@ -130,7 +133,7 @@ std::unique_ptr<Task> cnn() {
   const Cnn cnn;
   std::vector<float> initial;
   for (const auto& values : cnn.initial) initial.insert(initial.end(), values.begin(), values.end());
-  return std::make_unique<NetTask<CnnNet, unsigned long>>(cnn.x, Cnn::kBatch, 1, Cnn::kSide, Cnn::kSide, wide(cnn.t),
+  return std::make_unique<NetTask<CnnNet, unsigned long>>(cnn.x, Cnn::kBatch, Cnn::kSide, Cnn::kSide, wide(cnn.t),
                                                           initial, Rule::kAdam, Cnn::kRate);
 }
 
