@@ -11,6 +11,7 @@ import json
 import math
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -21,6 +22,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 from checks import library_link, output_of  # noqa: E402
 
 MEBIBYTE = 1 << 20
+COLD_JOBS = ("J10-size", "J10-cold-start", "J10-memory")
 TOLERANCE = 1e-3
 # dlib's Adam is a little another: it adds its epsilon before it corrects the moments' start, and rounds 1 - beta from floats.
 ADAMS_OF_DLIB = 5e-3
@@ -97,6 +99,11 @@ class Worker:
         self.environment.update(additions)
         self.start()
         self.about = self.ask("about")
+        # Libraries that are built upon a BLAS use whichever the system has chosen.
+        blas = {Path(line.split()[-1]).resolve() for line in Path(f"/proc/{self.process.pid}/maps").read_text().splitlines()
+                if re.search(r"/lib(openblas|blas|blis|mkl_rt|atlas)[^/]*$", line)}
+        if self.about and blas and path.name != "bench_openblas":
+            self.about += ", BLAS: " + ", ".join(sorted(map(str, blas)))
         count = int(self.ask("list"))
         self.entries = [tuple(self.line().split()) for _ in range(count)]
 
@@ -168,13 +175,13 @@ class Candidate:
     def time(self):
         return int(self.worker.ask(f"run {self.name} {self.steps}"))
 
-    def calibrate(self, wanted):
-        """Finds the number of steps that take about `wanted` nanoseconds."""
+    def calibrate(self, wanted, least):
+        """Finds the number of steps that take about `wanted` nanoseconds, `least` at least: the first meets a cold cache."""
         taken = self.time()
         while taken < wanted / 4:
             self.steps *= 8 if taken < wanted / 32 else 2
             taken = self.time()
-        self.steps = max(1, round(self.steps * wanted / taken))
+        self.steps = max(least, round(self.steps * wanted / taken))
 
     def measure(self):
         self.times.append(self.time() / self.steps)
@@ -191,7 +198,7 @@ def agree(job, candidate, reference):
         math.isclose(x, y, rel_tol=tolerance, abs_tol=1e-9) for x, y in zip(candidate.numbers, reference.numbers))
 
 
-def run_job(job, workers, rounds, wanted, notes):
+def run_job(job, workers, rounds, wanted, least, notes):
     """The candidates of a job, measured."""
     candidates = []
     for worker in workers:
@@ -199,7 +206,7 @@ def run_job(job, workers, rounds, wanted, notes):
             candidate = Candidate(name, worker)
             try:
                 candidate.prepare(job)
-                candidate.calibrate(wanted)
+                candidate.calibrate(wanted, least)
                 # Threads that a build does not have are not claimed.
                 if len(worker.cores) > 1 and int(worker.ask("threads")) == 1:
                     notes.append(f"{job}: {name} ran on one thread: this build of Nadir has no more, it is left out")
@@ -234,7 +241,9 @@ def cold_start(folder, rounds):
     command[command.index("-o") + 1] = str(library)
     # What the option NADIR_STATIC_RUNTIME adds, without another build.
     output_of(*command, "-static-libgcc", "-static-libstdc++", "-Wl,-s", cwd=build)
-    lines = output_of(folder / "bench_launch", rounds, folder / "bench_nothing", folder / "bench_first_step").splitlines()
+    core = max(os.sched_getaffinity(0))
+    lines = output_of(folder / "bench_launch", rounds, folder / "bench_nothing", folder / "bench_first_step",
+                      preexec_fn=lambda: os.sched_setaffinity(0, {core})).splitlines()
     (nothing, nothing_median, _), (first, first_median, memory) = [map(int, line.split()) for line in lines]
     return library.stat().st_size, first - nothing, first_median - nothing_median, memory * 1024
 
@@ -261,10 +270,10 @@ class Verdicts:
         """The least of the candidates' medians."""
         return min((self.medians[job, name] for name in candidates if (job, name) in self.medians), default=None)
 
-    def ratio(self, job, limit, candidate, *peers):
+    def ratio(self, job, limit, candidate, *peers, text=None):
         mine, theirs = self.median(job, candidate), self.median(job, *peers)
         names = peers[0] if len(peers) == 1 else "the better " + peers[0]
-        self.add(f"{job}: {candidate} ≤ {limit:g} × {names}", mine / theirs if mine and theirs else None, limit)
+        self.add(f"{job}: {candidate} ≤ {text or limit} × {names}", mine / theirs if mine and theirs else None, limit)
 
     def speedup(self, job, limit):
         one, two = self.median(job, "nadir"), self.median(job, "nadir-2-threads")
@@ -306,7 +315,7 @@ class Verdicts:
         self.ratio("attention", 0.7, "nadir", "libtorch")
         self.ratio("layer_norm", 0.5, "nadir", "libtorch")
         self.ratio("batch_norm", 0.5, "nadir", "libtorch")
-        self.ratio("J9-small", 1 / 3, "nadir", "fann")
+        self.ratio("J9-small", 1 / 3, "nadir", "fann", text="1/3")
         self.ratio("J9-large", 0.25, "nadir", "libtorch")
         size, least, _, memory = start or (None, None, None, None)
         self.add("J10-size: the library ≤ 1,048,576 bytes", size, MEBIBYTE, form="{:,}")
@@ -349,6 +358,12 @@ def job_rows(candidates):
 HEADS = ("", "min", "median", "× nadir", "losses, or sums")
 
 
+def cold_rows(start):
+    size, least, median, memory = start
+    return [("size of the library", f"{size:,} bytes"), ("cold start, min", duration(least)),
+            ("cold start, median", duration(median)), ("greatest memory", f"{memory / MEBIBYTE:.2f} MB")]
+
+
 def losses_of_nadir(results):
     """Where another candidate is faster than Nadir, the worst first."""
     found = []
@@ -369,7 +384,7 @@ def machine():
             "malloc of libtorch-tuned: " + ", ".join(f"{name}={value}" for name, value in KEEP_MEMORY.items())]
 
 
-def write_markdown(path, facts, results, verdicts, slower, notes, rounds, wanted):
+def write_markdown(path, facts, results, start, verdicts, slower, notes, rounds, wanted):
     lines = ["# Performance", "",
              "How long a step takes: Nadir, other libraries and plain C, from equal weights on equal data. `./run bench` makes "
              "this comparison, and `--markdown` writes this page.", "",
@@ -386,6 +401,9 @@ def write_markdown(path, facts, results, verdicts, slower, notes, rounds, wanted
                   "| candidate | min | median | × nadir | |", "|---|---:|---:|---:|---|"]
         lines += [f"| {' | '.join(row[:4])} | {'' if candidate.agrees else 'losses differ'} |"
                   for row, candidate in zip(job_rows(candidates), candidates)] + [""]
+    if start:
+        lines += ["### J10", "", "The library as a package ships it, and a program from nothing to its first step.", "",
+                  "| | |", "|---|---:|"] + [f"| {' | '.join(row)} |" for row in cold_rows(start)] + [""]
     if notes:
         lines += ["## Left out", ""] + [f"- {note}" for note in notes] + [""]
     Path(path).write_text("\n".join(lines), encoding="utf-8")
@@ -396,9 +414,8 @@ def json_rows(results, start):
              "rounds": len(candidate.times)} for job, candidates in results.items() for candidate in candidates]
     if start:
         size, least, median, memory, rounds = start
-        rows += [{"job": "J10-size", "candidate": "nadir", "bytes": size},
-                 {"job": "J10-cold-start", "candidate": "nadir", "min_ns": least, "median_ns": median, "rounds": rounds},
-                 {"job": "J10-memory", "candidate": "nadir", "bytes": memory}]
+        found = ({"bytes": size}, {"min_ns": least, "median_ns": median, "rounds": rounds}, {"bytes": memory})
+        rows += [{"job": job, "candidate": "nadir", **numbers} for job, numbers in zip(COLD_JOBS, found)]
     return rows
 
 
@@ -413,19 +430,24 @@ def main():
     parser.add_argument("--torch", metavar="DIR", help="compares with the LibTorch in this folder in place of the system's")
     parser.add_argument("--kann", metavar="DIR", help="compares with the KANN whose sources are in this folder, too")
     options = parser.parse_args()
-    rounds, wanted = (7, 5e6) if options.quick else (25, 30e6)
+    rounds, wanted, least = (7, 5e6, 1) if options.quick else (25, 30e6, 3)
     folder = options.build.resolve() / "bench"
 
     workers, notes = start_workers(folder)
     facts = machine() + list(dict.fromkeys(worker.about for worker in workers if worker.about))
     print("\n".join(facts))
-    jobs = dict.fromkeys(list(JOBS) + [job for worker in workers for job, _ in worker.entries])
-    known = {job for worker in workers for job, _ in worker.entries}
+    known = dict.fromkeys(list(JOBS) + [job for worker in workers for job, _ in worker.entries])
+    groups = ("J", "gemm-", "elementwise-", "")
+    jobs = sorted(known, key=lambda job: next(rank for rank, prefix in enumerate(groups) if job.startswith(prefix)))
     wished = tuple(options.job) if options.job else ("",)
+    cold = any(job.startswith(wished) for job in COLD_JOBS)
+    jobs = [job for job in jobs if job.startswith(wished)]
+    if not jobs and not cold:
+        parser.error("no job begins so")
 
     results = {}
-    for job in [job for job in jobs if job in known and job.startswith(wished)]:
-        candidates = run_job(job, workers, rounds, wanted, notes)
+    for job in jobs:
+        candidates = run_job(job, workers, rounds, wanted, least, notes)
         if candidates:
             results[job] = candidates
             print(f"\n{job}: {describe(job)}")
@@ -434,9 +456,11 @@ def main():
         worker.end()
 
     start = None
-    if any("J10".startswith(prefix) or prefix.startswith("J10") for prefix in wished):
+    if cold:
         launches = 200 if options.quick else 1000
         start = cold_start(folder, launches)
+        print("\nJ10: the library as a package ships it, and a program from nothing to its first step")
+        print("\n".join(aligned([("", "")] + cold_rows(start))))
 
     medians = {(job, candidate.name): candidate.median for job, candidates in results.items() for candidate in candidates}
     verdicts = [row for row in Verdicts(medians).all(start) if not options.job or row[2] != "not measured"]
@@ -453,7 +477,7 @@ def main():
         rows = json_rows(results, start and (*start, launches))
         Path(options.json).write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     if options.markdown:
-        write_markdown(options.markdown, facts, results, verdicts, slower, notes, rounds, wanted)
+        write_markdown(options.markdown, facts, results, start, verdicts, slower, notes, rounds, wanted)
     differing = [f"{job} {c.name}" for job, candidates in results.items() for c in candidates if not c.agrees]
     if differing:
         print("losses differ: " + ", ".join(differing))

@@ -1,11 +1,12 @@
 // KANN's candidates: graphs of dense layers. It has no gradient descent but RMSprop, and no Adam; so the step over its gradients is
 // a loop here, as its users write one.
-#include <kann.h>
-
 #include <algorithm>
 
 #include "problems.h"
 #include "worker.h"
+
+// After all others: in strict C++ it takes the word `inline` away.
+#include <kann.h>
 
 namespace {
 

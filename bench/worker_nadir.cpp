@@ -171,6 +171,7 @@ class MlpTask : public Training<MlpTask> {
   nadir_node x_, t_;
 };
 
+// Defined where the header declares nadir_train_steps.
 #if defined(NADIR_HAS_TRAIN_STEPS)
 
 // Many steps a call, over rows that lie one after the other.
