@@ -172,8 +172,6 @@ class MlpTask : public Training<MlpTask> {
 };
 
 // Defined where the header declares nadir_train_steps.
-#if defined(NADIR_HAS_TRAIN_STEPS)
-
 // Many steps a call, over rows that lie one after the other.
 class ManySteps {
  public:
@@ -188,7 +186,7 @@ class ManySteps {
     const nadir_node inputs[] = {x, t};
     const void* const data[] = {x_.data(), t_.data()};
     for (std::int64_t left = steps; left > 0; left -= kChunk) {
-      model.good(nadir_train_steps(model.optimizer, inputs, data, 2, rows_, std::min(left, kChunk), nullptr));
+      model.good(nadir_train_steps(model.optimizer, inputs, data, 2, rows_, std::min(left, kChunk), nullptr, nullptr));
     }
   }
 
@@ -233,8 +231,6 @@ class MlpSteps : public MlpTask {
   ManySteps many_{x_values_, t_values_, mlp_.batch, static_cast<std::size_t>(mlp_.inputs()),
                   static_cast<std::size_t>(mlp_.outputs())};
 };
-
-#endif
 
 class Prediction : public Steps<Prediction> {
  public:
@@ -475,10 +471,8 @@ int main() {
   }
   std::vector<Entry> entries = {entry<LineTask>(Line::kJob, "nadir"), entry<CnnTask>(Cnn::kJob, "nadir")};
   for (const Mlp& mlp : trained()) entries.push_back(entry<MlpTask>(mlp.job, "nadir", mlp));
-#if defined(NADIR_HAS_TRAIN_STEPS)
   entries.push_back(entry<LineSteps>(Line::kJob, "nadir-steps"));
   entries.push_back(entry<MlpSteps>(kXor.job, "nadir-steps", kXor));
-#endif
   for (const Mlp& mlp : predicting()) entries.push_back(entry<Prediction>(mlp.job, "nadir", mlp));
   for (const Product& product : products()) entries.push_back(entry<ProductTask>(product.job, "nadir", product));
   for (const Elementwise& function : kElementwise)

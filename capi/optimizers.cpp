@@ -92,6 +92,36 @@ void nadir_optimizer_free(nadir_optimizer* optimizer) {
   if (optimizer) destroy(unwrap(optimizer));
 }
 
+nadir_status nadir_train_steps(nadir_optimizer* handle, const nadir_node* inputs, const void* const* data,
+                               int32_t input_count, int64_t batch, int64_t steps, double* losses, int64_t* made) {
+  int64_t ignored = 0;
+  int64_t& count = made ? *made : ignored;
+  count = 0;
+  return on_optimizer(handle, "train_steps", [&](Optimizer& optimizer) {
+    constexpr int32_t kMostInputs = 64;
+    if (input_count < 0 || input_count > kMostInputs) {
+      fail(Status::kArgument, "input_count is ", input_count, "; wants 0 to ", kMostInputs);
+    }
+    if (batch < 0) fail(Status::kArgument, "batch is ", batch, "; wants 0 or more");
+    if (steps < 0) fail(Status::kArgument, "steps is ", steps, "; wants 0 or more");
+    if (input_count > 0) {
+      check_given(inputs, "inputs");
+      check_given(static_cast<const void*>(data), "data");
+    }
+    const Session& session = optimizer.session();
+    NodeIndex nodes[kMostInputs];
+    for (int32_t i = 0; i < input_count; ++i) {
+      nodes[i] = find_node(session.graph(), inputs[i]);
+      if (nodes[i] == kNoNode || !session.knows(nodes[i])) {
+        fail(Status::kArgument, "input ", i, " is no node that the session knows");
+      }
+      check_given(data[i], "an input's data");
+    }
+    const auto used = static_cast<size_t>(input_count);
+    return optimizer.train_steps({{nodes, used}, {data, used}, batch}, steps, losses, count);
+  });
+}
+
 nadir_status nadir_optimizer_step(nadir_optimizer* optimizer) {
   return optimizer ? wrap(unwrap(optimizer)->step("optimizer_step")) : NADIR_E_ARGUMENT;
 }

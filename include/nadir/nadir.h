@@ -1641,9 +1641,25 @@ NADIR_API nadir_status nadir_optimizer_step(nadir_optimizer *optimizer);
 /**
  * A whole step: zero_grad, forward, backward and optimizer_step, with the same bits. `*loss`, which may be NULL, is set to the
  * loss of the forward pass, also when that is not finite; for a rule that makes passes of its own, before the step.
+ * It is one call on the session from its beginning to its end, unless there is a hook.
  * Errors: those of the four.
  */
 NADIR_API nadir_status nadir_train_step(nadir_optimizer *optimizer, double *loss);
+
+/**
+ * Many steps by one call, with the same bits as a `nadir_session_write` of each input and a `nadir_train_step` for every step.
+ * `inputs[i]` gets its values from `data[i]`, memory of the caller's that is read during the call: `steps` times `batch` rows,
+ * one after another, of which step s has those from s * batch on; of an input without a batch `steps` times all its elements. Inputs that
+ * are not among the `input_count` keep what they were given before. `losses`, which may be NULL, gets the loss of each step;
+ * `*made`, which may be NULL, the number of steps that were made.
+ *
+ * A step that fails ends the call: the steps before it have been made, and it has changed nothing. Threads: a call on the
+ * session from the first step to the last; a writer of the graph in the updates and a reader between them. Errors: those of
+ * `nadir_session_write` and `nadir_train_step`; NADIR_E_ARGUMENT for a negative count, more than 64 inputs, or NULL.
+ */
+NADIR_API nadir_status nadir_train_steps(nadir_optimizer *optimizer, const nadir_node *inputs, const void *const *data,
+                                         int32_t input_count, int64_t batch, int64_t steps, double *losses,
+                                         int64_t *made);
 
 /**
  * Gives the parameters whose names match `pattern` settings of their own: in it '*' stands for any characters, '?' for one.

@@ -90,6 +90,14 @@ Entry Gate::enter_shared(Access access) noexcept {
   return Entry::kShared;
 }
 
+bool Gate::upgrade_shared() noexcept {
+  std::uint32_t alone = 1;
+  if (!shared_.compare_exchange_strong(alone, kWriter)) return false;
+  if (owners_.load(std::memory_order_acquire) == 0) return true;
+  downgrade(Entry::kShared);
+  return false;
+}
+
 Entry Gate::enter(Access access) noexcept {
   if (is_owner()) {
     if (!owner_may(access)) return Entry::kRefused;

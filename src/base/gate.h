@@ -88,6 +88,26 @@ class Gate {
     (entry == Entry::kAsOwner ? session.owners_ : session.shared_).store(0, std::memory_order_release);
   }
 
+  // Makes a writer of the reader that got inside so, if it is the only one, and a reader of it again.
+  bool upgrade(Entry entry) noexcept {
+    if (entry != Entry::kAsOwner) return upgrade_shared();
+    if (owners_.load(std::memory_order_relaxed) != 1 || shared_.load(std::memory_order_acquire) != 0) [[unlikely]]
+      return false;
+    owners_.store(kWriter, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    if (is_owner()) [[likely]]
+      return true;
+    owners_.store(1, std::memory_order_release);
+    return false;
+  }
+  void downgrade(Entry entry) noexcept {
+    if (entry == Entry::kAsOwner) {
+      owners_.store(1, std::memory_order_release);
+    } else {
+      shared_.fetch_sub(kWriter - 1, std::memory_order_release);
+    }
+  }
+
   // A call on the graph's values alone. REQUIRES: access is not kNone.
   Entry enter(Access access) noexcept;
   void leave(Access access, Entry entry) noexcept {
@@ -122,6 +142,7 @@ class Gate {
   }
 
   Entry enter_shared(Access access) noexcept;
+  bool upgrade_shared() noexcept;
   void claim() noexcept;
   bool revoke() noexcept;
 

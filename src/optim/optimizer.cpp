@@ -39,17 +39,6 @@ void destroy(Optimizer* optimizer) noexcept {
   optimizer->end();
 }
 
-Status Optimizer::train_step(double& loss) {
-  Status status = refuse_in_hook("train_step");
-  if (status == Status::kOk) status = session_->zero_grad();
-  if (status == Status::kOk) {
-    status = session_->forward();
-    if (status == Status::kOk || status == Status::kNotFinite) loss = session_->loss();
-  }
-  if (status == Status::kOk) status = session_->backward();
-  return status == Status::kOk ? step("train_step") : status;
-}
-
 Status Optimizer::group(const char*, Options&) { fail(Status::kArgument, name_, " has no groups of parameters"); }
 
 Status Optimizer::schedule(const char* name, Options& options) {
@@ -86,23 +75,6 @@ Status Optimizer::set_hook(const GradientHook& hook) noexcept {
   const Status status = change([&] { before = std::exchange(hook_, hook); });
   if (status == Status::kOk && before.destroy) before.destroy(before.user);
   return status;
-}
-
-Status Optimizer::refuse_in_hook(const char* function) noexcept {
-  if (!is_in_hook_) return Status::kOk;
-  return session_->reject(Status::kState, function, "called by the gradient hook, within a step");
-}
-
-Status Optimizer::run_hook(const char* function) noexcept {
-  const Status status = refuse_in_hook(function);
-  if (status != Status::kOk || !hook_.run || !session_->has_gradients()) return status;
-  is_in_hook_ = true;
-  const std::int32_t answer = hook_.run(hook_.user, reinterpret_cast<nadir_session*>(session_.get()));
-  is_in_hook_ = false;
-  if (answer == 0) return Status::kOk;
-  Message message;
-  message << "the gradient hook answered " << answer;
-  return session_->reject(Status::kCallback, function, message.view());
 }
 
 const StateVector* Optimizer::find_state(std::string_view name) const noexcept {
@@ -217,6 +189,7 @@ FirstOrder::FirstOrder(Session& session, const Rule& rule, double rate, Options&
   stretches_ = describe_stretches(groups_);
   reserve_vectors();
   start_vectors();
+  settle();
   state_ = describe_state(groups_);
 }
 
@@ -290,65 +263,6 @@ FirstOrder::State FirstOrder::describe_state(Groups& groups) {
     slot_offset += parameter->bytes();
   }
   return state;
-}
-
-Settings FirstOrder::settings_of(std::size_t group) const noexcept {
-  Settings settings = groups_.front().settings;
-  const Settings& own = groups_[group].settings;
-  for (std::size_t i = 0; i < settings.size(); ++i) {
-    if (!std::isnan(own[i])) settings[i] = own[i];
-  }
-  return settings;
-}
-
-Status FirstOrder::step(const char* function) {
-  const Status status = run_hook(function);
-  if (status != Status::kOk) return status;
-  return session_->update(function, [this, function] { return apply(function); });
-}
-
-Status FirstOrder::apply(const char* function) noexcept {
-  if (is_swapped_) {
-    return session_->refuse(Status::kState, function,
-                            "the parameters are exchanged for their average; call nadir_optimizer_swap_ema");
-  }
-  if (std::isfinite(common_.clip_value)) session_->clip_value_inside(common_.clip_value);
-  if (std::isfinite(common_.clip_norm)) {
-    const Status status = session_->clip_norm_inside(function, common_.clip_norm, grad_norm_);
-    if (status != Status::kOk || !session_->has_gradients()) return status;
-  }
-
-  const KernelTable& kernels = session_->kernel_table();
-  Parameters& parameters = session_->graph().parameters();
-  for (std::size_t group = 0; group < groups_.size(); ++group) {
-    RuleStep step{settings_of(group), 0, steps_ + 1, &groups_[group].mu_product};
-    const Schedule::Rate rate = schedule_.at(steps_, step.settings[0], groups_.front().settings[0]);
-    step.rate = rate.rate;
-    if (!std::isnan(rate.momentum)) step.settings[static_cast<std::size_t>(rule_.momentum)] = rate.momentum;
-
-    RuleArguments rule{};
-    Arguments arguments;
-    arguments.rule = &rule;
-    rule.sign = common_.maximize ? -1 : 1;
-    rule.keep = 1;
-    rule.average_keep = common_.ema_decay;
-    rule_.fill(step, rule);
-    for (const Stretch& stretch : stretches_) {
-      if (stretch.group != group) continue;
-      const auto at = [&](Vector which) { return vectors_[which] ? vectors_[which] + stretch.slot_offset : nullptr; };
-      rule.values = parameters.block(stretch.dtype) + stretch.offset;
-      rule.gradients = session_->gradients(stretch.dtype) + stretch.offset;
-      rule.first = at(kFirst);
-      rule.second = at(kSecond);
-      rule.greatest = at(kGreatest);
-      rule.velocity = at(kVelocity);
-      rule.average = at(kAverage);
-      rule.count = stretch.count;
-      kernels.rule[index_of(stretch.dtype)](arguments);
-    }
-  }
-  steps_ += 1;
-  return Status::kOk;
 }
 
 Status FirstOrder::set(std::string_view name, double value) {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <memory_resource>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,13 @@ struct GradientHook {
   void* user = nullptr;
   std::int32_t (*run)(void* user, nadir_session* session) = nullptr;
   void (*destroy)(void* user) = nullptr;
+};
+
+// The inputs of steps: memory of the host's in which the rows of a step follow those of the step before.
+struct Feed {
+  std::span<const NodeIndex> inputs;
+  std::span<const void* const> data;
+  std::int64_t batch;
 };
 
 // A vector of an optimiser's state.
@@ -50,6 +58,8 @@ class Optimizer {
   virtual Status step(const char* function) = 0;
   // Forward, backward and a step, unless steps do so by themselves.
   virtual Status train_step(double& loss);
+  // So many steps, each with the next `batch` rows of the inputs. `losses` may be null; `made` gets the number of steps made.
+  Status train_steps(const Feed& feed, std::int64_t steps, double* losses, std::int64_t& made);
 
   // Throw Error or std::bad_alloc, before anything has changed.
   virtual Status set(std::string_view name, double value) = 0;
@@ -81,6 +91,7 @@ class Optimizer {
   Status change(Change change) noexcept {
     return session_->inside(Gate::Access::kNone, [&] {
       change();
+      settle();
       return session_->done();
     });
   }
@@ -96,6 +107,13 @@ class Optimizer {
   // Whether there is a learning rate to be scheduled, and a momentum that may go with it.
   enum class Momentum { kNoRate, kNone, kThere };
   virtual Momentum momentum_to_cycle() const noexcept = 0;
+
+  // Settings have changed.
+  virtual void settle() noexcept {}
+  // What a step of train_steps is made of if all of them can be made inside at once: see Session::train.
+  virtual bool steps_alone() const noexcept { return false; }
+  virtual Status apply(const char*) noexcept { return Status::kInternal; }
+  bool has_hook() const noexcept { return hook_.run || is_in_hook_; }
 
   State state_;
   Schedule schedule_;
@@ -122,6 +140,7 @@ class FirstOrder final : public Optimizer {
   FirstOrder(Session& session, const Rule& rule, double rate, Options& options);
 
   Status step(const char* function) override;
+  Status train_step(double& loss) override;
   Status set(std::string_view name, double value) override;
   Status group(const char* pattern, Options& options) override;
   Status swap_average() override;
@@ -160,7 +179,9 @@ class FirstOrder final : public Optimizer {
   State describe_state(Groups& groups);
   void reserve_vectors();
   void start_vectors() noexcept;
-  Status apply(const char* function) noexcept;
+  void settle() noexcept override;
+  bool steps_alone() const noexcept override { return true; }
+  Status apply(const char* function) noexcept override;
 
   const Rule& rule_;
   Common common_;
@@ -170,6 +191,8 @@ class FirstOrder final : public Optimizer {
   std::array<std::byte*, kVectors> vectors_{};
   std::optional<Block> block_;
   double grad_norm_ = 0;
+  // Gradient descent at a constant rate, which needs no numbers of a step.
+  bool is_plain_descent_ = false;
   bool is_swapped_ = false;
 };
 

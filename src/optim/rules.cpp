@@ -36,6 +36,8 @@ Slots slots(const Settings& s) {
   return s[kMomentum] != 0 ? Slots{"momentum_buffer"} : Slots{};
 }
 
+bool is_plain_descent(const Settings& s) { return s[kMomentum] == 0 && s[kWeightDecay] == 0; }
+
 void fill(const RuleStep& step, RuleArguments& a) noexcept {
   const Settings& s = step.settings;
   a.decay = s[kWeightDecay];
@@ -206,7 +208,8 @@ void fill(const RuleStep& step, RuleArguments& a) noexcept {
 
 }  // namespace
 
-const Rule kSgd{"sgd_new", sgd::kSettings, sgd::kMomentum, sgd::slots, sgd::fill};
+const Rule kSgd{"sgd_new", sgd::kSettings, sgd::kMomentum, sgd::slots,
+                sgd::fill, false,          nullptr,        sgd::is_plain_descent};
 const Rule kAdagrad{"adagrad_new", adagrad::kSettings, -1, adagrad::slots, adagrad::fill, false, adagrad::initial};
 const Rule kRmsprop{"rmsprop_new", rmsprop::kSettings, rmsprop::kMomentum, rmsprop::slots, rmsprop::fill};
 const Rule kAdam{"adam_new", adam::kSettings, adam::kB1, adam::slots, adam::fill};

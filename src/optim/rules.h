@@ -46,6 +46,8 @@ struct Rule {
   void (*fill)(const RuleStep& step, RuleArguments& arguments) noexcept;
   bool has_product = false;                                       // NAdam's
   double (*second_at_first)(const Settings& settings) = nullptr;  // null: 0
+  bool (*is_plain_descent)(const Settings& settings) =
+      nullptr;  // w = w - rate * gradient, and nothing else; null: never
 };
 
 extern const Rule kSgd, kAdagrad, kRmsprop, kAdam, kAdamW, kAdamax, kNAdam, kRAdam, kLion;

@@ -25,6 +25,8 @@ class Schedule {
   Rate at(double steps, double base, double general) const noexcept;
 
   bool cycles_momentum() const noexcept { return kind_ == kOneCycle && numbers_[kCyclesMomentum] != 0; }
+  // The rate is always what it is set to.
+  bool is_flat() const noexcept { return kind_ == kConstant && warmup_ == 0 && numbers_[kTotal] == 0; }
   bool is_plateau() const noexcept { return kind_ == kPlateau; }
   void report(double measure) noexcept;
 

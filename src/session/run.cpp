@@ -94,7 +94,7 @@ Status Session::write(NodeIndex node, const void* data, std::size_t bytes) noexc
     const Slot slot = slots_[node];
     const bool is_input = slot.kind == Slot::Kind::kInput;
     if (!is_input || !inputs_[slot.index].is_staged || inputs_[slot.index].bytes != bytes || !data) [[unlikely]] {
-      return write_anew(node, data, bytes);
+      return write_anew("session_write", node, data, bytes);
     }
     can_go_back_ = false;
     copy(inputs_[slot.index].staging, data, bytes);
@@ -103,8 +103,8 @@ Status Session::write(NodeIndex node, const void* data, std::size_t bytes) noexc
 }
 
 // A write that changes more than the values, or has to be refused.
-Status Session::write_anew(NodeIndex node, const void* data, std::size_t bytes) noexcept {
-  const Status status = accept("session_write", node, bytes, data);
+Status Session::write_anew(const char* function, NodeIndex node, const void* data, std::size_t bytes) noexcept {
+  const Status status = accept(function, node, bytes, data);
   if (status != Status::kOk) return status;
   Input& input = inputs_[slots_[node].index];
   if (input.is_bound) {
@@ -370,6 +370,45 @@ Status Session::backward() noexcept {
   });
 }
 
+Status Session::differentiate(const char* function, double& loss_now) noexcept {
+  if (!plan_.has_loss) [[unlikely]]
+    return refuse_step(function);
+  has_gradients_ = false;
+  was_skipped_ = false;
+  is_skipping_ = false;
+  can_go_back_ = false;
+  const Status status = compute();
+  if (status != Status::kOk) [[unlikely]]
+    return status;
+  has_results_ = true;
+  has_state_ = state_.is_training;
+  parameters_seen_ = graph_->parameters().version();
+  loss_now = loss();
+  if (checks_loss_ && !std::isfinite(loss_now)) [[unlikely]] {
+    const Status refusal = refuse_loss("forward");
+    was_skipped_ = is_skipping_;
+    return refusal;
+  }
+  program_.run_backward(false);
+  has_gradients_ = true;
+  return Status::kOk;
+}
+
+Status Session::feed(const char* function, NodeIndex node, const void* data, std::int64_t batch,
+                     std::int64_t step) noexcept {
+  const Slot slot = slots_[node];
+  const bool is_input = slot.kind == Slot::Kind::kInput;
+  const std::size_t row_bytes = is_input ? inputs_[slot.index].row_bytes : 0;
+  const bool has_batch = is_input && inputs_[slot.index].elements.power != 0;
+  const std::size_t bytes = has_batch ? row_bytes * static_cast<std::size_t>(batch) : row_bytes;
+  const auto* from = static_cast<const std::byte*>(data) + bytes * static_cast<std::size_t>(step);
+  if (is_input && inputs_[slot.index].is_staged && inputs_[slot.index].bytes == bytes) [[likely]] {
+    copy(inputs_[slot.index].staging, from, bytes);
+    return Status::kOk;
+  }
+  return write_anew(function, node, from, bytes);
+}
+
 void Session::commit_state() noexcept {
   if (!has_state_) return;
   has_state_ = false;
@@ -415,14 +454,18 @@ Status Session::sgd_step(double rate) noexcept {
   if (!(rate >= 0 && rate <= greatest_rate_)) [[unlikely]]
     return inside(Access::kNone, [=, this] { return refuse_rate(rate); });
   return update("sgd_step", [=, this] {
-    // w = w - rate * gradient (Robbins and Monro, "A Stochastic Approximation Method", 1951).
-    for (const Update& update : updates_) {
-      Arguments arguments;
-      arguments.update = {update.values, update.gradients, update.count, rate};
-      kernels_.sgd[index_of(update.dtype)](arguments);
-    }
+    descend(rate);
     return Status::kOk;
   });
+}
+
+// Robbins and Monro, "A Stochastic Approximation Method", 1951.
+void Session::descend(double rate) noexcept {
+  for (const Update& update : updates_) {
+    Arguments arguments;
+    arguments.update = {update.values, update.gradients, update.count, rate};
+    kernels_.sgd[index_of(update.dtype)](arguments);
+  }
 }
 
 Status Session::clip_norm_inside(const char* function, double most, double& norm) noexcept {

@@ -116,12 +116,47 @@ class Session : public RefCounted {
     return inside(Gate::Access::kWrite, [&, this] {
       if (!has_gradients_) return refuse_step(function);
       if (checks_gradients_ && !gradients_are_finite()) return refuse_gradients(function);
-      const Status status = change();
-      if (status != Status::kOk) return status;
-      commit();
-      return done();
+      return commit_if(change);
     });
   }
+  // Whole steps, one after another, by one call: `feed(step)` gives the inputs of a step and may refuse; `change` updates the
+  // parameters or refuses. The loss of a step goes where `note(step, loss)` puts it. How many steps were made is added to `made`.
+  // From one step to the next the caller stays inside; other readers of the graph are kept out of the updates alone.
+  template <class Feed, class Note, class Change>
+  Status train(const char* function, std::int64_t steps, std::int64_t& made, Feed feed, Note note,
+               Change change) noexcept {
+    Entry entry = Entry::kAsOwner;
+    if (!gate_.enter_as_owner(occupancy_, Gate::Access::kRead)) [[unlikely]] {
+      entry = gate_.enter(occupancy_, Gate::Access::kRead);
+      if (entry == Entry::kRefused) return Status::kBusy;
+    }
+    Status status = Status::kOk;
+    for (std::int64_t step = 0; step < steps && status == Status::kOk; ++step) {
+      status = feed(step);
+      if (status != Status::kOk) break;
+      double loss_now = 0;
+      status = differentiate(function, loss_now);
+      if (status == Status::kOk || status == Status::kNotFinite) note(step, loss_now);
+      if (status != Status::kOk) break;
+      if (!was_skipped_) [[likely]] {
+        if (!gate_.upgrade(entry)) [[unlikely]] {
+          status = Status::kBusy;
+          break;
+        }
+        status = checks_gradients_ && !gradients_are_finite() ? refuse_gradients(function) : commit_if(change);
+        gate_.downgrade(entry);
+      }
+      made += status == Status::kOk;
+    }
+    if (entry == Entry::kAsOwner) [[likely]] {
+      gate_.leave_as_owner(occupancy_, Gate::Access::kRead);
+    } else {
+      gate_.leave(occupancy_, Gate::Access::kRead, entry);
+    }
+    return status;
+  }
+  // Gives an input the values of a step, of `batch` rows; they lie step after step. Inside.
+  Status feed(const char* function, NodeIndex node, const void* data, std::int64_t batch, std::int64_t step) noexcept;
   // A session of the library's own, which never enters: its host is inside of another one of the same graph. Fills an input
   // without a batch with 0, to be changed in place; has the other inputs where `host` has them; computes; a result.
   double* fill_input(NodeIndex node) noexcept;
@@ -141,6 +176,8 @@ class Session : public RefCounted {
       error_.clear();
     return Status::kOk;
   }
+  // w = w - rate * gradient. Inside.
+  void descend(double rate) noexcept;
   Status clip_norm_inside(const char* function, double most, double& norm) noexcept;
   void clip_value_inside(double limit) noexcept;
   // The refusals answer kOk if the host wants to go on.
@@ -181,7 +218,7 @@ class Session : public RefCounted {
   void describe_updates();
 
   [[gnu::cold]] Status refuse_with(Status status, const char* function, std::span<const Piece> pieces) noexcept;
-  Status write_anew(NodeIndex node, const void* data, std::size_t bytes) noexcept;
+  Status write_anew(const char* function, NodeIndex node, const void* data, std::size_t bytes) noexcept;
   Status accept(const char* function, NodeIndex node, std::size_t bytes, const void* data) noexcept;
   Status set_rows(const char* function, Input& input, std::size_t bytes) noexcept;
   Status prepare() noexcept;
@@ -199,6 +236,15 @@ class Session : public RefCounted {
   double loss_at(double& value, double moved) noexcept;
   Status read_inside(NodeIndex node, void* data, std::size_t bytes) noexcept;
   Status refuse_backward() noexcept;
+  // zero_grad, forward and backward; sets `was_skipped_` where the loss was not finite and the host wants to go on.
+  Status differentiate(const char* function, double& loss_now) noexcept;
+  template <class Change>
+  Status commit_if(Change change) noexcept {
+    const Status status = change();
+    if (status != Status::kOk) return status;
+    commit();
+    return done();
+  }
   Status refuse_rate(double rate) noexcept;
   [[gnu::cold]] Status refuse_step(const char* function) noexcept;
   [[gnu::cold]] void commit_state() noexcept;
