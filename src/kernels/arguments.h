@@ -50,6 +50,8 @@ struct MatmulArguments {
 inline constexpr std::int64_t kProductDepth = 256;
 inline constexpr std::int64_t kPackedRows = 128;
 inline constexpr std::int64_t kMostPanel = 32;  // columns
+inline constexpr std::int64_t kSmallTerms =
+    32;  // the most terms of a small product, whose columns are a vector at most
 
 constexpr std::int64_t product_scratch(std::int64_t m, std::int64_t k) noexcept {
   const std::int64_t depth = k < kProductDepth ? k : kProductDepth;
@@ -98,7 +100,9 @@ struct RuleArguments {
 
 // Where a sum of more than kSumLeaf elements is cut in two.
 inline constexpr std::int64_t kSumLeaf = 256;
-constexpr std::int64_t sum_half(std::int64_t count) noexcept { return (count / 2 + kSumLeaf - 1) / kSumLeaf * kSumLeaf; }
+constexpr std::int64_t sum_half(std::int64_t count) noexcept {
+  return (count / 2 + kSumLeaf - 1) / kSumLeaf * kSumLeaf;
+}
 
 // A kernel over `in`, dense [outer, length, inner]: it reduces or scans the middle.
 struct ReduceArguments {

@@ -268,6 +268,24 @@ Pack<T> load_first(const T* from, std::int64_t count) {
 #endif
 }
 
+// The same with 1 for the others, of which every function is defined.
+template <class T>
+Pack<T> load_first_of_ones(const T* from, std::int64_t count) {
+  if (count >= Pack<T>::size) return Pack<T>::load(from);
+#if defined(__AVX512F__)
+  const Pack<T> ones = Pack<T>::splat(1);
+  if constexpr (sizeof(T) == 4) {
+    return {_mm512_mask_loadu_ps(ones.value, static_cast<__mmask16>((1u << count) - 1), from)};
+  } else {
+    return {_mm512_mask_loadu_pd(ones.value, static_cast<__mmask8>((1u << count) - 1), from)};
+  }
+#else
+  T values[Pack<T>::size];
+  for (std::int64_t i = 0; i < Pack<T>::size; ++i) values[i] = i < count ? from[i] : T{1};
+  return Pack<T>::load(values);
+#endif
+}
+
 template <class T>
 void store_first(Pack<T> pack, T* to, std::int64_t count) {
   if (count >= Pack<T>::size) return pack.store(to);

@@ -18,7 +18,8 @@ struct KernelTable {
   Kernel max[kFloatCount];
   Kernel min[kFloatCount];
   Kernel matmul[kFloatCount];
-  // The same bits as matmul, faster where a few products are all there is, or one element (which is small too).
+  // The same bits as matmul, faster for products with few rows, at most kSmallTerms terms and no more columns than a vector's
+  // elements, or for one element.
   Kernel small_matmul[kFloatCount];
   Kernel dot[kFloatCount];
   Kernel conv[kFloatCount];

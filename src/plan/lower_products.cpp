@@ -10,8 +10,7 @@ namespace nadir {
 
 namespace {
 
-// Products up to this number of multiplications are not worth the setting up of vectors.
-constexpr std::int64_t kSmallProduct = 64;
+constexpr std::int64_t kSmallRows = 64;  // for which no panels are worth while
 
 void transpose(View& view) noexcept {
   const int columns = view.shape.rank() - 1;
@@ -44,6 +43,7 @@ double product_cost(const MatmulArguments& p, int width) noexcept {
 }
 
 bool transposing_pays(const MatmulArguments& p, int width) noexcept {
+  if (p.n == 1 && p.m <= kSmallRows && p.k <= kSmallTerms) return false;  // small columns have a way of their own
   MatmulArguments other = p;
   transpose(other);
   return product_cost(other, width) < product_cost(p, width);
@@ -51,8 +51,7 @@ bool transposing_pays(const MatmulArguments& p, int width) noexcept {
 
 Kernel choose_product(const MatmulArguments& p, const KernelTable& kernels, int dtype) noexcept {
   if (p.m == 1 && p.n == 1) return kernels.dot[dtype];
-  constexpr std::int64_t kMost = kSmallProduct;
-  const bool is_small = p.m <= kMost && p.n <= kMost && p.k <= kMost && p.m * p.n * p.k <= kMost;
+  const bool is_small = p.m <= kSmallRows && p.n <= kernels.width[dtype] && p.k <= kSmallTerms;
   return (is_small ? kernels.small_matmul : kernels.matmul)[dtype];
 }
 

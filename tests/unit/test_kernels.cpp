@@ -126,16 +126,22 @@ void check_product(const KernelTable& table, const Product<T>& p) {
   const auto b = tame_samples<T>(p.k * p.n + 1, 8);
   const auto bias = tame_samples<T>(std::max(p.m, p.n) + 1, 9);
   const int dtype = dtype_index<T>();
+  const std::string_view isa = table.isa;
+  const bool is_fused = isa != "sse2" && isa != "scalar";
   const auto got = multiply(table, table.matmul[dtype], p, a, b, bias);
-  const auto small = multiply(table, table.small_matmul[dtype], p, a, b, bias);
+  const bool is_small = p.n <= static_cast<std::size_t>(table.width[dtype]) && p.k <= kSmallTerms;
+  const auto small = is_small ? multiply(table, table.small_matmul[dtype], p, a, b, bias) : got;
   for (std::size_t i = 0; i < p.m; ++i) {
     for (std::size_t j = 0; j < p.n; ++j) {
       long double sum = 0;
       long double size = 1;
+      T chain = 0;
       for (std::size_t l = 0; l < p.k; ++l) {
         const long double left = a[p.transpose_a ? l * p.m + i : i * p.k + l];
         const long double right = b[p.transpose_b ? j * p.k + l : l * p.n + j];
         sum += left * right;
+        const T x = static_cast<T>(left), y = static_cast<T>(right);
+        chain = is_fused ? std::fma(x, y, chain) : x * y + chain;
         size += std::fabs(left * right);
       }
       if (p.has_bias) sum += bias[p.bias_by_row ? i : j];
@@ -143,7 +149,10 @@ void check_product(const KernelTable& table, const Product<T>& p) {
       const std::size_t at = p.transpose_out ? j * p.m + i : i * p.n + j;
       const long double error = std::fabs(sum - static_cast<long double>(got[at]));
       assert_true(error <= static_cast<long double>(std::numeric_limits<T>::epsilon()) * (size + 4) * (p.k + 4));
-      assert_true(same_bits(got[at], small[at]));
+      if (p.has_bias) chain = chain + bias[p.bias_by_row ? i : j];
+      if (p.accumulate) chain = T(1) + chain;
+      assert_true(same_bits(got[at], chain));
+      assert_true(same_bits(small[at], chain));
     }
   }
   if (p.m == 1 && p.n == 1) {

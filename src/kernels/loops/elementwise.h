@@ -55,18 +55,8 @@ void for_each_padded_pack(T* out, const T* in, bool splat, std::int64_t count, F
 #endif
   constexpr std::int64_t kWidth = Pack<T>::size;
   // f has one place here: it is long, and would be in the library once a place.
-  T rest[kWidth];
   for (std::int64_t left = splat && count > 0 ? 1 : count; left > 0; left -= kWidth) {
-    const bool is_whole = left >= kWidth;
-    const T* const from = is_whole ? in : rest;
-    T* const to = is_whole ? out : rest;
-    if (!is_whole) {
-      for (std::int64_t j = 0; j < kWidth; ++j) rest[j] = j < left ? in[j] : T(1);
-    }
-    f(Pack<T>::load(from)).store(to);
-    if (!is_whole) {
-      for (std::int64_t j = 0; j < left; ++j) out[j] = rest[j];
-    }
+    store_first(f(load_first_of_ones(in, left)), out, left);
     in += kWidth;
     out += kWidth;
   }

@@ -254,12 +254,7 @@ void matmul_kernel(const Arguments& arguments) noexcept {
   } while (l < p.k);
 }
 
-template <class T>
-T product_at(const MatmulArguments& p, const T* a, const T* b) {
-  T total = 0;
-  for (std::int64_t l = p.k; l > 0; --l, a += p.a_column, b += p.b_row) total = multiply_add(*a, *b, total);
-  return total;
-}
+// ------------------------------------------------------------------------------------------------------ small products
 
 template <class T>
 void finish_product(T total, const MatmulArguments& p, std::int64_t i, std::int64_t j) {
@@ -269,21 +264,84 @@ void finish_product(T total, const MatmulArguments& p, std::int64_t i, std::int6
   *out = total;
 }
 
+// Rows of a product with one column.
+template <int kRows, class T>
+void column_rows(const MatmulArguments& p, std::int64_t i) {
+  const T* a = static_cast<const T*>(p.a) + i * p.a_row;
+  const T* b = static_cast<const T*>(p.b);
+  T totals[kRows] = {};
+  for (std::int64_t l = p.k; l > 0; --l, a += p.a_column, b += p.b_row) {
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) totals[r] = multiply_add(a[r * p.a_row], *b, totals[r]);
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < kRows; ++r) finish_product(totals[r], p, i + r, 0);
+}
+
+// Rows of a product whose columns are one vector, or the first lanes of one.
+template <int kRows, class T>
+[[gnu::always_inline]] inline void vector_rows(const MatmulArguments& p, const T* b, std::int64_t b_row,
+                                               std::int64_t i) {
+  using V = Pack<T>;
+  const T* a = static_cast<const T*>(p.a) + i * p.a_row;
+  V totals[kRows];
+#pragma GCC unroll 4
+  for (V& total : totals) total = V::splat(0);
+  for (std::int64_t l = p.k; l > 0; --l, a += p.a_column, b += b_row) {
+    const V right = load_first(b, p.n);
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) totals[r] = multiply_add(V::splat(a[r * p.a_row]), right, totals[r]);
+  }
+  const bool is_line = p.out_column == 1 && !p.bias_by_row;
+#pragma GCC unroll 4
+  for (int r = 0; r < kRows; ++r) {
+    if (is_line) {
+      T* const out = static_cast<T*>(p.out) + (i + r) * p.out_row;
+      V total = totals[r];
+      if (p.bias) total = total + load_first(static_cast<const T*>(p.bias), p.n);
+      if (p.accumulate) total = load_first(out, p.n) + total;
+      store_first(total, out, p.n);
+    } else {
+      T lanes[V::size];
+      totals[r].store(lanes);
+      for (std::int64_t j = 0; j < p.n; ++j) finish_product(lanes[j], p, i + r, j);
+    }
+  }
+}
+
 template <class T>
 void small_matmul_kernel(const Arguments& arguments) noexcept {
   const MatmulArguments& p = arguments.matmul;
-  const T* a = static_cast<const T*>(p.a);
-  for (std::int64_t i = 0; i < p.m; ++i, a += p.a_row) {
-    const T* b = static_cast<const T*>(p.b);
-    for (std::int64_t j = 0; j < p.n; ++j, b += p.b_column) finish_product(product_at(p, a, b), p, i, j);
+  std::int64_t i = 0;
+  if (p.n == 1) {
+    for (; i + 4 <= p.m; i += 4) column_rows<4, T>(p, i);
+    for (; i < p.m; ++i) column_rows<1, T>(p, i);
+    return;
   }
+  constexpr std::int64_t kWidth = Pack<T>::size;
+  const T* b = static_cast<const T*>(p.b);
+  std::int64_t b_row = p.b_row;
+  T packed[kSmallTerms * kWidth];
+#if defined(__AVX512F__)
+  const bool packs = p.b_column != 1;  // part of a vector is loaded as fast as all of it
+#else
+  const bool packs = p.b_column != 1 || p.n < kWidth;
+#endif
+  if (packs) {
+    for (std::int64_t l = 0; l < p.k; ++l) {
+      for (std::int64_t j = 0; j < p.n; ++j) packed[l * kWidth + j] = b[l * p.b_row + j * p.b_column];
+    }
+    b = packed;
+    b_row = kWidth;
+  }
+  for (; i + 4 <= p.m; i += 4) vector_rows<4>(p, b, b_row, i);
+  for (; i < p.m; ++i) vector_rows<1>(p, b, b_row, i);
 }
 
 // A result of one element.
 template <class T>
 void dot_kernel(const Arguments& arguments) noexcept {
-  const MatmulArguments& p = arguments.matmul;
-  finish_product(product_at(p, static_cast<const T*>(p.a), static_cast<const T*>(p.b)), p, 0, 0);
+  column_rows<1, T>(arguments.matmul, 0);
 }
 
 }  // namespace
