@@ -23,20 +23,18 @@ void resolve_convolution(const Step& step, const Resolution& at, Record& record,
                            step.count.at(at.batch), step.conv};
 }
 
-// In elements of the dtype: the taps, the planes of a group's image, and for the weights' gradient four lines of results.
+// In elements of the dtype: the taps, and the planes of a group's image; for the weights' gradient planes and lines of several.
 std::int64_t scratch_size(const ConvGeometry& g, Variant variant, DType dtype) {
   const PlaneAxis rows = variant == kInput ? result_axis(g.rows) : image_axis(g.rows);
   const PlaneAxis columns = variant == kInput ? result_axis(g.columns) : image_axis(g.columns);
-  constexpr std::size_t kTapBytes = 2 * sizeof(std::int64_t);
-  const double taps =
-      double{static_cast<double>(g.rows.taps)} * g.columns.taps * kTapBytes / static_cast<double>(size_of(dtype));
   const double plane = static_cast<double>(rows.phases * columns.phases) * static_cast<double>(rows.length) *
                        static_cast<double>(columns.length);
-  double size = taps + (variant == kInput ? g.out : g.in) * plane + kConvSlack;
-  if (variant == kWeight)
-    size += 4 * (static_cast<double>(g.rows.out) * static_cast<double>(columns.length) + 2 * kConvSlack);
-  if (size * 8 > 0x1p60) fail(Status::kNoMemory, "a convolution wants working memory for ", size, " numbers");
-  return static_cast<std::int64_t>(size);
+  double size = (variant == kInput ? g.out : g.in) * plane;
+  if (variant == kWeight) size += (g.out + 3.0) * g.rows.out * static_cast<double>(columns.length);
+  if (size * 16 > 0x1p60) fail(Status::kNoMemory, "a convolution wants working memory for ", size, " numbers");
+  const std::int64_t numbers =
+      variant == kWeight ? images_at_once(g) * (planes_step(g) + lines_step(g)) : static_cast<std::int64_t>(size);
+  return tap_bytes(g) / static_cast<std::int64_t>(size_of(dtype)) + numbers + kConvSlack;
 }
 
 void lower_convolution(Lowering& lowering, NodeIndex index, Variant variant) {
