@@ -75,15 +75,18 @@ void cumulate(const Arguments& arguments) noexcept {
 
 // --------------------------------------------------------------------------------------------------------- indices
 
-// Whether the index at a place is one; the first that is not is kept.
-bool is_inside(std::int64_t index, std::int64_t place, const IndexArguments& a) noexcept {
-  if (index >= 0 && index < a.length) return true;
+// Whether an index is one.
+bool is_inside(std::int64_t index, const IndexArguments& a) noexcept {
+  return static_cast<std::uint64_t>(index) < static_cast<std::uint64_t>(a.length);
+}
+
+// Keeps the first index that is not.
+[[gnu::noinline]] void report(std::int64_t index, std::int64_t place, const IndexArguments& a) noexcept {
   Fault& fault = a.state->fault;
   if (!fault.is_set) {
     const auto most = static_cast<double>(a.length - 1);
     fault = {true, true, a.node, place / a.index_row, static_cast<double>(index), 0, most};
   }
-  return false;
 }
 
 // Calls f(element of the table or -1, element of the values, how many) for runs of elements that lie side by side in both.
@@ -92,13 +95,18 @@ void for_each_run(const IndexArguments& a, F f) noexcept {
   const auto* index = static_cast<const Index*>(a.index);
   const bool whole_rows = a.index_inner == 0;
   const std::int64_t run = whole_rows ? a.inner : 1;
+  std::int64_t value = 0;
   for (std::int64_t o = 0; o < a.outer; ++o) {
     for (std::int64_t k = 0; k < a.count; ++k) {
-      for (std::int64_t i = 0; i < a.inner; i += run) {
+      for (std::int64_t i = 0; i < a.inner; i += run, value += run) {
         const std::int64_t place = o * a.index_outer + k * a.index_step + i * a.index_inner;
         const std::int64_t at = index[place];
-        const std::int64_t element = is_inside(at, place, a) ? (o * a.length + at) * a.inner + i : -1;
-        f(element, (o * a.count + k) * a.inner + i, run);
+        if (is_inside(at, a)) [[likely]] {
+          f((o * a.length + at) * a.inner + i, value, run);
+        } else {
+          report(at, place, a);
+          f(-1, value, run);
+        }
       }
     }
   }
@@ -141,50 +149,6 @@ void check_range(const Arguments& arguments) noexcept {
     Fault& fault = a.state->fault;
     if (!fault.is_set) fault = {true, false, a.node, i / a.row, value, a.low, a.high};
     return;
-  }
-}
-
-// ------------------------------------------------------------------------------------------------------------ pooling
-
-struct Window {
-  std::int64_t first, last, step;  // positions from first to below last
-};
-
-// Window number i of an axis; without taps, one of `out` windows that share the length.
-Window window_of(const ConvAxis& axis, std::int64_t i) noexcept {
-  if (axis.taps == 0) {
-    return {i * axis.in / axis.out, ((i + 1) * axis.in + axis.out - 1) / axis.out, 1};
-  }
-  Window window{i * axis.stride - axis.padding, 0, axis.dilation};
-  window.last = window.first + std::int64_t{axis.taps - 1} * axis.dilation + 1;
-  if (window.last > axis.in) window.last = axis.in;
-  while (window.first < 0) window.first += axis.dilation;
-  return window;
-}
-
-template <class T>
-void max_pool(const Arguments& arguments) noexcept {
-  const ConvArguments& a = arguments.conv;
-  const ConvAxis& rows = a.geometry.rows;
-  const ConvAxis& columns = a.geometry.columns;
-  const T* in = static_cast<const T*>(a.a);
-  auto* out = static_cast<std::int32_t*>(a.out);
-  for (std::int64_t plane = 0; plane < a.batch; ++plane, in += std::int64_t{rows.in} * columns.in) {
-    for (std::int64_t i = 0; i < rows.out; ++i) {
-      const Window down = window_of(rows, i);
-      for (std::int64_t j = 0; j < columns.out; ++j) {
-        const Window across = window_of(columns, j);
-        std::int64_t best = down.first * columns.in + across.first;
-        for (std::int64_t p = down.first; p < down.last; p += down.step) {
-          for (std::int64_t q = across.first; q < across.last; q += across.step) {
-            const std::int64_t at = p * columns.in + q;
-            // NaN is greater than anything.
-            if (in[at] > in[best] || (in[at] != in[at] && in[best] == in[best])) best = at;
-          }
-        }
-        *out++ = static_cast<std::int32_t>(best);
-      }
-    }
   }
 }
 
@@ -318,8 +282,6 @@ double square_sum(DType dtype, const void* values, std::int64_t count) noexcept 
     return (sums[0] + sums[1]) + (sums[2] + sums[3]);
   });
 }
-
-Kernel max_pool_kernel(DType dtype) noexcept { return for_float(dtype, max_pool<float>, max_pool<double>); }
 
 Kernel check_range_kernel(DType dtype) noexcept {
   switch (dtype) {

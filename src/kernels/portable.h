@@ -24,7 +24,6 @@ Kernel scatter_add_kernel(DType dtype, DType index) noexcept;
 
 // RandomArguments: from numbers[0] to below numbers[1]; of mean numbers[0] and standard deviation numbers[1]; numbers[1] with
 // probability numbers[0], else 0.
-Kernel max_pool_kernel(DType dtype) noexcept;  // the places of the greatest elements
 // The sum of squares, in f64.
 double square_sum(DType dtype, const void* values, std::int64_t count) noexcept;
 

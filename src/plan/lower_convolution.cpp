@@ -1,7 +1,6 @@
 // Convolutions and their gradients.
 #include <limits>
 
-#include "kernels/portable.h"
 #include "ops/convolution.h"
 #include "plan/lowering.h"
 #include "plan/resolve.h"
@@ -52,7 +51,7 @@ void lower_convolution(Lowering& lowering, NodeIndex index, Variant variant) {
 }
 
 void resolve_pooling(const Step& step, const Resolution& at, Record& record, Nest*) noexcept {
-  record.kernel = max_pool_kernel(step.in[0].dtype);
+  record.kernel = at.kernels.max_pool[index_of(step.in[0].dtype)];
   record.arguments.conv = {
       at.address(step.out), at.address(step.in[0]), nullptr, nullptr, step.count.at(at.batch), step.conv};
 }
