@@ -91,7 +91,8 @@ bool is_inside(std::int64_t index, const IndexArguments& a) noexcept {
 
 // Calls f(element of the table or -1, element of the values, how many) for runs of elements that lie side by side in both.
 template <class Index, class F>
-void for_each_run(const IndexArguments& a, F f) noexcept {
+void for_each_run(const IndexArguments& arguments, F f) noexcept {
+  const IndexArguments a = arguments;  // a copy, which nothing that is written may change
   const auto* index = static_cast<const Index*>(a.index);
   const bool whole_rows = a.index_inner == 0;
   const std::int64_t run = whole_rows ? a.inner : 1;
@@ -101,12 +102,9 @@ void for_each_run(const IndexArguments& a, F f) noexcept {
       for (std::int64_t i = 0; i < a.inner; i += run, value += run) {
         const std::int64_t place = o * a.index_outer + k * a.index_step + i * a.index_inner;
         const std::int64_t at = index[place];
-        if (is_inside(at, a)) [[likely]] {
-          f((o * a.length + at) * a.inner + i, value, run);
-        } else {
-          report(at, place, a);
-          f(-1, value, run);
-        }
+        const bool is_index = is_inside(at, a);
+        if (!is_index) report(at, place, arguments);
+        f(is_index ? (o * a.length + at) * a.inner + i : -1, value, run);
       }
     }
   }
@@ -130,13 +128,29 @@ void gather(const Arguments& arguments) noexcept {
 
 template <class T, class Index>
 void scatter_add(const Arguments& arguments) noexcept {
-  const IndexArguments& a = arguments.index;
+  const IndexArguments a = arguments.index;
   T* table = static_cast<T*>(a.table);
   const T* values = static_cast<const T*>(a.values);
-  for_each_run<Index>(a, [=](std::int64_t to, std::int64_t from, std::int64_t run) {
-    if (to < 0) return;
-    for (std::int64_t i = 0; i < run; ++i) table[to + i] += values[from + i];
-  });
+  const bool is_flat = a.inner == 1;
+  if (a.starts_at_zero && !is_flat) std::fill_n(table, a.outer * a.length * a.inner, T(0));
+  if (!is_flat) {
+    return for_each_run<Index>(arguments.index, [=](std::int64_t to, std::int64_t from, std::int64_t run) {
+      for (std::int64_t i = 0; i < run && to >= 0; ++i) table[to + i] += values[from + i];
+    });
+  }
+  for (std::int64_t o = 0; o < a.outer; ++o, table += a.length) {
+    const std::int64_t first = o * a.index_outer;
+    const Index* index = static_cast<const Index*>(a.index) + first;
+    if (a.starts_at_zero) std::fill_n(table, a.length, T(0));  // which is then in the cache
+    for (std::int64_t k = 0; k < a.count; ++k) {
+      const T value = *values++;
+      if (is_inside(index[k], a)) {
+        table[index[k]] += value;
+      } else {
+        report(index[k], first + k, arguments.index);
+      }
+    }
+  }
 }
 
 template <class T>

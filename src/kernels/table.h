@@ -23,7 +23,7 @@ struct KernelTable {
   Kernel conv[kFloatCount];
   Kernel conv_input[kFloatCount];
   Kernel conv_weight[kFloatCount];
-  Kernel max_pool[kFloatCount];  // the places of the greatest elements
+  Kernel max_pool[kFloatCount];
   Kernel sgd[kFloatCount];
   Kernel rule[kFloatCount];
   // Whether no element is NaN or infinite.

@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "ops/convolution.h"
+#include "ops/registry.h"
 #include "plan/lowering.h"
 #include "plan/resolve.h"
 
@@ -50,10 +51,29 @@ void lower_convolution(Lowering& lowering, NodeIndex index, Variant variant) {
   lowering.emit(step);
 }
 
+// in: the images; what becomes of the values, if anything reads them.
 void resolve_pooling(const Step& step, const Resolution& at, Record& record, Nest*) noexcept {
   record.kernel = at.kernels.max_pool[index_of(step.in[0].dtype)];
-  record.arguments.conv = {
-      at.address(step.out), at.address(step.in[0]), nullptr, nullptr, step.count.at(at.batch), step.conv};
+  record.arguments.pool = {at.address(step.out),    at.address(step.in[1]), at.address(step.in[0]),
+                           step.count.at(at.batch), step.conv.rows,         step.conv.columns};
+}
+
+bool is_reshape_of(const Graph& graph, NodeIndex node, NodeIndex original) {
+  return id_of(graph[node]) == OpId::reshape && graph[node].inputs[0] == original;
+}
+
+// The node that reads the greatest elements of its images by their places, or kNoNode. It must not be lowered twice.
+NodeIndex values_of(const Lowering& lowering, NodeIndex places) {
+  const Graph& graph = lowering.graph();
+  const NodeIndex images = graph[places].inputs[0];
+  for (NodeIndex i = places + 1; i < graph.size(); ++i) {
+    const Node& node = graph[i];
+    if (lowering.analysis().phases[i] == Phase::kForward && id_of(node) == OpId::gather &&
+        is_reshape_of(graph, node.inputs[0], images) && is_reshape_of(graph, node.inputs[1], places)) {
+      return i;
+    }
+  }
+  return kNoNode;
 }
 
 }  // namespace
@@ -66,6 +86,8 @@ void lower_max_pool_index(Lowering& lowering, NodeIndex index) {
   step.in[0] = lowering.dense(lowering.operand(node, 0));
   step.count = step.in[0].shape.count_over(0, 2);
   step.out = lowering.destination(index, false).view;
+  const NodeIndex values = values_of(lowering, index);
+  if (values != kNoNode) step.in[1] = lowering.destination(values, false).view;
   lowering.emit(step);
 }
 

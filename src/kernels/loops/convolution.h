@@ -16,26 +16,29 @@ constexpr std::int64_t at_most(std::int64_t value, std::int64_t most) { return v
 // For a divisor over 0.
 constexpr std::int64_t divided_up(std::int64_t a, std::int64_t b) { return a <= 0 ? -(-a / b) : (a + b - 1) / b; }
 
-// These two write whole vectors, and so up to a vector less one element too much: what is behind is written afterwards.
+// These two write whole vectors, and so up to a vector too much: what is behind is written afterwards.
 template <class T>
 void put_zeros(T* to, std::int64_t count) {
-  for (std::int64_t i = 0; i < count; i += Pack<T>::size) Pack<T>::splat(0).store(to + i);
+  Pack<T>::splat(0).store(to);
+  if (count > Pack<T>::size) {
+    __builtin_memset(to + Pack<T>::size, 0, static_cast<std::size_t>(count - Pack<T>::size) * sizeof(T));
+  }
 }
 
 // Elements that lie `stride` apart. None from `end` on is read.
 template <class T>
 void put_line(T* to, const T* from, std::int64_t count, std::int64_t stride, const T* end) {
   std::int64_t i = 0;
-  if (stride == 1) {
-    for (; i < count && end - from >= i + Pack<T>::size; i += Pack<T>::size) Pack<T>::load(from + i).store(to + i);
-  }
+  const std::int64_t whole = stride == 1 ? end - from - Pack<T>::size : -1;
+  for (; i < count && i <= whole; i += Pack<T>::size) Pack<T>::load(from + i).store(to + i);
   for (; i < count; ++i) to[i] = from[i * stride];
 }
 
-// Copies channels of [rows, columns] into planes, and `slack` zeros after them.
+// Copies channels of [rows, columns] into planes, and `slack` zeros after them, room for a vector more.
 template <class T>
-[[gnu::noinline]] void fill_planes(const T* image, std::int64_t channels, std::int64_t height, std::int64_t width,
-                                   const PlaneAxis& rows, const PlaneAxis& columns, T* plane, std::int64_t slack) {
+[[gnu::noinline]] void fill_planes(const T* image, std::int64_t channels, std::int64_t height,
+                                             std::int64_t width, const PlaneAxis& rows, const PlaneAxis& columns,
+                                             T* plane, std::int64_t slack) {
   const T* const image_end = image + channels * height * width;
   for (; image < image_end; image += height * width) {
     for (std::int64_t row_phase = 0; row_phase < rows.phases; ++row_phase) {
@@ -43,18 +46,19 @@ template <class T>
         const std::int64_t shift = phase - columns.padding;
         const std::int64_t first = at_most(at_least(divided_up(-shift, columns.stride), 0), columns.length);
         const std::int64_t last = at_least(at_most(divided_up(width - shift, columns.stride), columns.length), first);
-        for (std::int64_t r = 0; r < rows.length; ++r, plane += columns.length) {
-          const std::int64_t row = r * rows.stride + row_phase - rows.padding;
-          if (row < 0 || row >= height) {
-            put_zeros(plane, columns.length);
-            continue;
-          }
-          put_zeros(plane, first);
-          if (first < last) {
-            put_line(plane + first, image + row * width + shift + first * columns.stride, last - first, columns.stride,
+        T* const plane_end = plane + rows.length * columns.length;
+        std::int64_t row = row_phase - rows.padding;
+        put_zeros(plane, first);
+        for (; plane < plane_end; plane += columns.length, row += rows.stride) {
+          T* zeros = plane + first;
+          if (row >= 0 && row < height && first < last) {
+            put_line(zeros, image + row * width + shift + first * columns.stride, last - first, columns.stride,
                      image_end);
+            zeros = plane + last;
           }
-          put_zeros(plane + last, columns.length - last);
+          // With those before the next line.
+          T* const next = plane + columns.length;
+          put_zeros(zeros, next - zeros + (next < plane_end ? first : 0));
         }
       }
     }
@@ -131,8 +135,8 @@ struct Target {
 
 // Stores a vector that begins at a position and may go on in the next rows. `line` may be read a vector further.
 template <class T>
-[[gnu::noinline]] void store_line(const Target<T>& to, std::int64_t channel, std::int64_t row, std::int64_t column,
-                                  const T* line) {
+[[gnu::noinline]] void store_line(const Target<T>& to, std::int64_t channel, std::int64_t row,
+                                            std::int64_t column, const T* line) {
   constexpr std::int64_t kWidth = Pack<T>::size;
   const std::int64_t count = at_most(kWidth, to.length() - row * to.pitch - column);
   for (std::int64_t done = 0; done < count; ++row, column = 0) {
@@ -152,9 +156,15 @@ template <class T>
 // Vectors lie along a line, from its start; the last one of a line that is long enough ends where the line does. If that would
 // leave many of their elements unused, they take all positions of a plane as one line.
 template <class T>
-[[gnu::noinline]] void run_planes(const PlaneProduct<T>& p, const Target<T>& to) {
+[[gnu::noinline, gnu::hot]] void run_planes(const PlaneProduct<T>& p, const Target<T>& to) {
+  // So that the totals, a line of vectors and a weight are in registers.
+#if defined(__AVX512F__) || defined(__aarch64__)
+  constexpr int kRows = 8;
+  constexpr int kColumns = 2;
+#else
   constexpr int kRows = 4;
   constexpr int kColumns = 3;
+#endif
   constexpr std::int64_t kWidth = Pack<T>::size;
   constexpr std::int64_t kTile = kColumns * kWidth;
   T tile[kRows * kTile + kWidth];
@@ -196,12 +206,15 @@ template <class T>
     }
     for (std::int64_t i = 0; i < p.m;) {
       // The last rows with some before them, which get the same values again.
-      const int count = p.m < kRows ? 1 : kRows;
+      const std::int64_t left = p.m - i;
+      const int count = p.m >= kRows && left > 4 ? kRows : p.m >= 4 ? 4 : 1;
       i = at_most(i, p.m - count);
       T* first[kColumns];
       for (int c = 0; c < kColumns; ++c) first[c] = is_direct ? out[c] + i * step : out[c];
       if (count == kRows) {
         plane_tile<kRows, kColumns>(p, i, at, first, step);
+      } else if (count == 4) {
+        plane_tile<4, kColumns>(p, i, at, first, step);
       } else {
         plane_tile<1, kColumns>(p, i, at, first, step);
       }
@@ -241,8 +254,9 @@ ConvScratch<T> scratch_of(const ConvArguments& c) {
   return count;
 }
 
+// The kernels are marked cold, which makes them small, and hot what they call, which takes the time.
 template <class T>
-void conv_kernel(const Arguments& arguments) noexcept {
+[[gnu::cold]] void conv_kernel(const Arguments& arguments) noexcept {
   const ConvArguments& c = arguments.conv;
   const ConvGeometry& g = c.geometry;
   const PlaneAxis rows = image_axis(g.rows);
@@ -273,7 +287,7 @@ struct Positions {
 }
 
 template <class T>
-void conv_input_kernel(const Arguments& arguments) noexcept {
+[[gnu::cold]] void conv_input_kernel(const Arguments& arguments) noexcept {
   const ConvArguments& c = arguments.conv;
   const ConvGeometry& g = c.geometry;
   const PlaneAxis rows = result_axis(g.rows);
@@ -319,10 +333,24 @@ template <class T>
 T sum_of(Pack<T> v) {
   return v.value;
 }
+template <class T>
+Pack<T> in_register(Pack<T> v) {
+  return v;
+}
 #else
 template <class T>
 T sum_of(Pack<T> v) {
   return xsimd::hadd(v.value);
+}
+// GCC 12 loads a vector from memory for each product that it is in, unless it cannot know that it comes from there.
+template <class T>
+Pack<T> in_register(Pack<T> v) {
+#if defined(__x86_64__)
+  __asm__("" : "+v"(v.value.data));
+#elif defined(__aarch64__)
+  __asm__("" : "+w"(v.value.data));
+#endif
+  return v;
 }
 #endif
 
@@ -340,7 +368,9 @@ struct Lines {
 
 // sums[r][c] = the products, over all images, of line `row` + r and the planes at offsets[c].
 template <int kRows, int kColumns, class T>
-[[gnu::noinline]] void weight_tile(const Lines<T>& l, std::int64_t row, const std::int64_t* offsets, T* sums) {
+[[gnu::noinline, gnu::hot]] void weight_tile(const Lines<T>& l, std::int64_t row, const std::int64_t* offsets,
+                                             T* sums) {
+  T lanes[kRows * kColumns][Pack<T>::size];
   Pack<T> totals[kRows][kColumns];
 #pragma GCC unroll 8
   for (auto& totals_of_row : totals) {
@@ -353,10 +383,10 @@ template <int kRows, int kColumns, class T>
     for (std::int64_t at = 0; at < l.length; at += Pack<T>::size) {
       Pack<T> right[kColumns];
 #pragma GCC unroll 8
-      for (int c = 0; c < kColumns; ++c) right[c] = Pack<T>::load(planes + at + offsets[c]);
+      for (int c = 0; c < kColumns; ++c) right[c] = in_register(Pack<T>::load(planes + at + offsets[c]));
 #pragma GCC unroll 8
       for (int r = 0; r < kRows; ++r) {
-        const auto left = Pack<T>::load(lines + at + r * l.line);
+        const auto left = in_register(Pack<T>::load(lines + at + r * l.line));
 #pragma GCC unroll 8
         for (int c = 0; c < kColumns; ++c) totals[r][c] = multiply_add(left, right[c], totals[r][c]);
       }
@@ -365,14 +395,15 @@ template <int kRows, int kColumns, class T>
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
-    for (int c = 0; c < kColumns; ++c) sums[r * kColumns + c] = sum_of(totals[r][c]);
+    for (int c = 0; c < kColumns; ++c) totals[r][c].store(lanes[r * kColumns + c]);
   }
+  for (int i = 0; i < kRows * kColumns; ++i) sums[i] = sum_of(Pack<T>::load(lanes[i]));
 }
 
 // Adds to the weights [out, in, taps] of a group.
 template <class T>
-void add_to_weights(const Lines<T>& l, const ConvGeometry& g, const Tap* taps, std::int64_t tap_count,
-                    std::int64_t plane, T* weights) {
+[[gnu::noinline]] void add_to_weights(const Lines<T>& l, const ConvGeometry& g, const Tap* taps,
+                                                std::int64_t tap_count, std::int64_t plane, T* weights) {
   constexpr int kRows = kLinesAtOnce;
   constexpr int kColumns = 3;
   const std::int64_t weight_step = g.in * tap_count;
@@ -399,7 +430,7 @@ void add_to_weights(const Lines<T>& l, const ConvGeometry& g, const Tap* taps, s
 }
 
 template <class T>
-void conv_weight_kernel(const Arguments& arguments) noexcept {
+[[gnu::cold]] void conv_weight_kernel(const Arguments& arguments) noexcept {
   const ConvArguments& c = arguments.conv;
   const ConvGeometry& g = c.geometry;
   const PlaneAxis rows = image_axis(g.rows);

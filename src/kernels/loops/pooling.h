@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/arguments.h"
+#include "kernels/loops/convolution.h"
 #include "kernels/simd.h"
 
 namespace nadir {
@@ -40,40 +41,77 @@ V choose_beyond(V x, V y, V a, V b) {
   return choose_greater(x, y, a, choose_equal(x, x, b, choose_equal(y, y, a, b)));
 }
 
-// Windows that begin at as many neighbouring positions as a vector has elements, each `count` of the lines `from`, `from` + step, …
-// For each, how far the place of its greatest element is from its beginning.
+// Windows that begin at as many neighbouring positions as a vector has elements, each in `lines` lines from `from` on, `step` apart.
+// For each its greatest element, and the place of that less the place of its beginning.
 template <class T>
-void place_tile(const T* from, std::int64_t lines, std::int64_t step, const ConvAxis& columns, T* places) {
+void pool_tile(const T* from, std::int64_t lines, std::int64_t step, const ConvAxis& columns, T* values, T* places) {
   Pack<T> greatest = Pack<T>::load(from);
   Pack<T> place = Pack<T>::splat(0);
-  for (std::int64_t line = 0; line < lines; ++line) {
-    for (std::int64_t tap = 0; tap < columns.taps; ++tap) {
+  std::int64_t tap = 1;
+  for (std::int64_t line = 0; line < lines; ++line, tap = 0) {
+    for (; tap < columns.taps; ++tap) {
       const std::int64_t distance = line * step + tap * columns.dilation;
       const auto x = Pack<T>::load(from + distance);
       place = choose_beyond(x, greatest, Pack<T>::splat(static_cast<T>(distance)), place);
       greatest = choose_beyond(x, greatest, x, greatest);
     }
   }
+  greatest.store(values);
   place.store(places);
 }
 
+// Copies every so many-th of a vector's elements, `count` of them.
+#if defined(__AVX512F__)
+inline std::int64_t steps_of(std::int64_t stride) {
+  std::int64_t lanes = 0;
+  for (std::int64_t lane = 0; lane < 16; lane += at_least(stride, 1)) lanes |= std::int64_t{1} << lane;
+  return lanes;
+}
+template <class T>
+void put_each(const T* from, std::int64_t lanes, std::int64_t count, T* to) {
+  const auto first = (1u << count) - 1;
+  if constexpr (sizeof(T) == 4) {
+    const __m512i all = _mm512_loadu_si512(from);
+    const __m512i each = _mm512_maskz_compress_epi32(static_cast<__mmask16>(lanes), all);
+    _mm512_mask_storeu_epi32(to, static_cast<__mmask16>(first), each);
+  } else {
+    const __m512i all = _mm512_loadu_si512(from);
+    const __m512i each = _mm512_maskz_compress_epi64(static_cast<__mmask8>(lanes), all);
+    _mm512_mask_storeu_epi64(to, static_cast<__mmask8>(first), each);
+  }
+}
+#else
+inline std::int64_t steps_of(std::int64_t stride) { return stride; }
+template <class T>
+void put_each(const T* from, std::int64_t stride, std::int64_t count, T* to) {
+  for (std::int64_t k = 0; k < count; ++k, from += stride) to[k] = *from;
+}
+#endif
+
+// Writes the greatest elements, if they are wanted, and their places.
 template <class T>
 void max_pool_kernel(const Arguments& arguments) noexcept {
   constexpr std::int64_t kWidth = Pack<T>::size;
-  const ConvArguments& a = arguments.conv;
-  const ConvAxis& rows = a.geometry.rows;
-  const ConvAxis& columns = a.geometry.columns;
+  const PoolArguments& a = arguments.pool;
+  const ConvAxis& rows = a.rows;
+  const ConvAxis& columns = a.columns;
   const std::int64_t width = columns.in;
   const std::int64_t size = rows.in * width;
-  const T* in = static_cast<const T*>(a.a);
-  const T* const end = in + a.batch * size;
-  auto* out = static_cast<std::int32_t*>(a.out);
+  const T* in = static_cast<const T*>(a.in);
+  const T* const end = in + a.planes * size;
+  auto* out = static_cast<std::int32_t*>(a.places);
+  T* out_values = static_cast<T*>(a.values);
   // The first of the windows that a vector can begin with, and the last: they see columns of the image alone. Distances have to be
   // numbers that T has.
   const std::int64_t reach = std::int64_t{columns.taps - 1} * columns.dilation;
   const bool is_regular = columns.taps > 0 && size < std::int64_t{1} << 24;
   const std::int64_t first = is_regular ? (columns.padding + columns.stride - 1) / columns.stride : columns.out;
   const std::int64_t last = is_regular ? (width - 1 - reach + columns.padding) / columns.stride : 0;
+  const std::int64_t most = (kWidth - 1) / at_least(columns.stride, 1) + 1;  // windows that begin within a vector
+  const std::int64_t steps = steps_of(columns.stride);
+  T values[kWidth];
+  T places[kWidth];
+  std::int32_t numbers[16];
   for (; in < end; in += size) {
     for (std::int64_t i = 0; i < rows.out; ++i) {
       const Window down = window_of(rows, i);
@@ -82,17 +120,24 @@ void max_pool_kernel(const Arguments& arguments) noexcept {
       const std::int64_t step = down.step * width;
       for (std::int64_t j = 0; j < columns.out;) {
         const std::int64_t start = j * columns.stride - columns.padding;
+        std::int64_t count = 1;
         // A vector may go on in the next line, but has to end in the memory of the images.
         if (j < first || j > last || end - line < (lines - 1) * step + start + reach + kWidth) {
-          *out++ = static_cast<std::int32_t>(place_of_greatest(in, width, down, window_of(columns, j++)));
-          continue;
+          const std::int64_t place = place_of_greatest(in, width, down, window_of(columns, j));
+          values[0] = in[place];
+          numbers[0] = static_cast<std::int32_t>(place);
+        } else {
+          pool_tile(line + start, lines, step, columns, values, places);
+          const auto base = static_cast<std::int32_t>(line - in + start);
+          for (std::int32_t k = 0; k < kWidth; ++k) numbers[k] = static_cast<std::int32_t>(places[k]) + base + k;
+          count = at_most(most, last - j + 1);
         }
-        T places[kWidth];
-        place_tile(line + start, lines, step, columns, places);
-        const std::int32_t from = static_cast<std::int32_t>(line - in + start);
-        for (std::int32_t k = 0; k < kWidth && j <= last; k += columns.stride, ++j) {
-          *out++ = from + k + static_cast<std::int32_t>(places[k]);
-        }
+        put_each(numbers, steps, count, out);
+        out += count;
+        j += count;
+        if (!out_values) continue;
+        put_each(values, steps, count, out_values);
+        out_values += count;
       }
     }
   }
