@@ -36,9 +36,8 @@ void put_line(T* to, const T* from, std::int64_t count, std::int64_t stride, con
 
 // Copies channels of [rows, columns] into planes, and `slack` zeros after them, room for a vector more.
 template <class T>
-[[gnu::noinline]] void fill_planes(const T* image, std::int64_t channels, std::int64_t height,
-                                             std::int64_t width, const PlaneAxis& rows, const PlaneAxis& columns,
-                                             T* plane, std::int64_t slack) {
+[[gnu::noinline]] void fill_planes(const T* image, std::int64_t channels, std::int64_t height, std::int64_t width,
+                                   const PlaneAxis& rows, const PlaneAxis& columns, T* plane, std::int64_t slack) {
   const T* const image_end = image + channels * height * width;
   for (; image < image_end; image += height * width) {
     for (std::int64_t row_phase = 0; row_phase < rows.phases; ++row_phase) {
@@ -135,8 +134,8 @@ struct Target {
 
 // Stores a vector that begins at a position and may go on in the next rows. `line` may be read a vector further.
 template <class T>
-[[gnu::noinline]] void store_line(const Target<T>& to, std::int64_t channel, std::int64_t row,
-                                            std::int64_t column, const T* line) {
+[[gnu::noinline]] void store_line(const Target<T>& to, std::int64_t channel, std::int64_t row, std::int64_t column,
+                                  const T* line) {
   constexpr std::int64_t kWidth = Pack<T>::size;
   const std::int64_t count = at_most(kWidth, to.length() - row * to.pitch - column);
   for (std::int64_t done = 0; done < count; ++row, column = 0) {
@@ -402,8 +401,8 @@ template <int kRows, int kColumns, class T>
 
 // Adds to the weights [out, in, taps] of a group.
 template <class T>
-[[gnu::noinline]] void add_to_weights(const Lines<T>& l, const ConvGeometry& g, const Tap* taps,
-                                                std::int64_t tap_count, std::int64_t plane, T* weights) {
+[[gnu::noinline]] void add_to_weights(const Lines<T>& l, const ConvGeometry& g, const Tap* taps, std::int64_t tap_count,
+                                      std::int64_t plane, T* weights) {
   constexpr int kRows = kLinesAtOnce;
   constexpr int kColumns = 3;
   const std::int64_t weight_step = g.in * tap_count;
