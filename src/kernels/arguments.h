@@ -127,6 +127,7 @@ struct IndexArguments {
   std::int64_t index_row;  // so many indices are a row
   StepState* state;
   std::uint32_t node;
+  bool index_is_i32;    // or i64
   bool starts_at_zero;  // the table, which is set to that
 };
 

@@ -89,11 +89,15 @@ bool is_inside(std::int64_t index, const IndexArguments& a) noexcept {
   }
 }
 
+std::int64_t index_at(const IndexArguments& a, std::int64_t place) noexcept {
+  return a.index_is_i32 ? static_cast<const std::int32_t*>(a.index)[place]
+                        : static_cast<const std::int64_t*>(a.index)[place];
+}
+
 // Calls f(element of the table or -1, element of the values, how many) for runs of elements that lie side by side in both.
-template <class Index, class F>
+template <class F>
 void for_each_run(const IndexArguments& arguments, F f) noexcept {
   const IndexArguments a = arguments;  // a copy, which nothing that is written may change
-  const auto* index = static_cast<const Index*>(a.index);
   const bool whole_rows = a.index_inner == 0;
   const std::int64_t run = whole_rows ? a.inner : 1;
   std::int64_t value = 0;
@@ -101,7 +105,7 @@ void for_each_run(const IndexArguments& arguments, F f) noexcept {
     for (std::int64_t k = 0; k < a.count; ++k) {
       for (std::int64_t i = 0; i < a.inner; i += run, value += run) {
         const std::int64_t place = o * a.index_outer + k * a.index_step + i * a.index_inner;
-        const std::int64_t at = index[place];
+        const std::int64_t at = index_at(a, place);
         const bool is_index = is_inside(at, a);
         if (!is_index) report(at, place, arguments);
         f(is_index ? (o * a.length + at) * a.inner + i : -1, value, run);
@@ -110,12 +114,12 @@ void for_each_run(const IndexArguments& arguments, F f) noexcept {
   }
 }
 
-template <class T, class Index>
+template <class T>
 void gather(const Arguments& arguments) noexcept {
   const IndexArguments& a = arguments.index;
   const T* table = static_cast<const T*>(a.table);
   T* values = static_cast<T*>(a.values);
-  for_each_run<Index>(a, [=](std::int64_t from, std::int64_t to, std::int64_t run) {
+  for_each_run(a, [=](std::int64_t from, std::int64_t to, std::int64_t run) {
     if (from < 0) {
       std::memset(values + to, 0, static_cast<std::size_t>(run) * sizeof(T));
     } else if (run == 1) {
@@ -126,28 +130,30 @@ void gather(const Arguments& arguments) noexcept {
   });
 }
 
-template <class T, class Index>
+template <class T>
 void scatter_add(const Arguments& arguments) noexcept {
   const IndexArguments a = arguments.index;
   T* table = static_cast<T*>(a.table);
   const T* values = static_cast<const T*>(a.values);
-  const bool is_flat = a.inner == 1;
-  if (a.starts_at_zero && !is_flat) std::fill_n(table, a.outer * a.length * a.inner, T(0));
-  if (!is_flat) {
-    return for_each_run<Index>(arguments.index, [=](std::int64_t to, std::int64_t from, std::int64_t run) {
+  const auto clear = [&](std::int64_t count) {
+    if (a.starts_at_zero) std::memset(table, 0, static_cast<std::size_t>(count) * sizeof(T));
+  };
+  if (a.inner != 1) {
+    clear(a.outer * a.length * a.inner);
+    return for_each_run(arguments.index, [=](std::int64_t to, std::int64_t from, std::int64_t run) {
       for (std::int64_t i = 0; i < run && to >= 0; ++i) table[to + i] += values[from + i];
     });
   }
   for (std::int64_t o = 0; o < a.outer; ++o, table += a.length) {
     const std::int64_t first = o * a.index_outer;
-    const Index* index = static_cast<const Index*>(a.index) + first;
-    if (a.starts_at_zero) std::fill_n(table, a.length, T(0));  // which is then in the cache
+    clear(a.length);  // which is then in the cache
     for (std::int64_t k = 0; k < a.count; ++k) {
       const T value = *values++;
-      if (is_inside(index[k], a)) {
-        table[index[k]] += value;
+      const std::int64_t at = index_at(a, first + k);
+      if (is_inside(at, a)) {
+        table[at] += value;
       } else {
-        report(index[k], first + k, arguments.index);
+        report(at, first + k, arguments.index);
       }
     }
   }
@@ -243,15 +249,6 @@ void bernoulli(const Arguments& arguments) noexcept {
 // The kernel for f32 or f64.
 Kernel for_float(DType dtype, Kernel f32, Kernel f64) noexcept { return dtype == DType::kF32 ? f32 : f64; }
 
-template <class T>
-Kernel gather_by(DType index) noexcept {
-  return index == DType::kI32 ? gather<T, std::int32_t> : gather<T, std::int64_t>;
-}
-template <class T>
-Kernel scatter_add_by(DType index) noexcept {
-  return index == DType::kI32 ? scatter_add<T, std::int32_t> : scatter_add<T, std::int64_t>;
-}
-
 }  // namespace
 
 void any_kernel(const Arguments& arguments) noexcept {
@@ -276,16 +273,14 @@ Kernel argmin_kernel(DType dtype) noexcept {
 }
 Kernel cumsum_kernel(DType dtype) noexcept { return for_float(dtype, cumulate<float>, cumulate<double>); }
 
-Kernel gather_kernel(DType dtype, DType index) noexcept {
+Kernel gather_kernel(DType dtype) noexcept {
   switch (size_of(dtype)) {
-    case 1: return gather_by<std::uint8_t>(index);
-    case 4: return gather_by<std::uint32_t>(index);
-    default: return gather_by<std::uint64_t>(index);
+    case 1: return gather<std::uint8_t>;
+    case 4: return gather<std::uint32_t>;
+    default: return gather<std::uint64_t>;
   }
 }
-Kernel scatter_add_kernel(DType dtype, DType index) noexcept {
-  return for_float(dtype, scatter_add_by<float>(index), scatter_add_by<double>(index));
-}
+Kernel scatter_add_kernel(DType dtype) noexcept { return for_float(dtype, scatter_add<float>, scatter_add<double>); }
 
 double square_sum(DType dtype, const void* values, std::int64_t count) noexcept {
   return visit_float(dtype, [=](auto zero) {

@@ -39,9 +39,9 @@ void resolve_indexing(const Step& step, const Resolution& at, Record& record, Ne
   a.index_row = step.row.at(at.batch);
   a.state = at.memory.state;
   a.node = step.node;
+  a.index_is_i32 = index.dtype == DType::kI32;
   a.starts_at_zero = (step.variant & kFromZero) != 0;
-  record.kernel = (step.variant & kScatter) != 0 ? scatter_add_kernel(table.dtype, index.dtype)
-                                                 : gather_kernel(table.dtype, index.dtype);
+  record.kernel = (step.variant & kScatter) != 0 ? scatter_add_kernel(table.dtype) : gather_kernel(table.dtype);
 }
 
 Step indexing_step(Lowering& lowering, NodeIndex node, int axis, int variant, const View& table, const View& index) {

@@ -28,35 +28,38 @@ void put_zeros(T* to, std::int64_t count) {
 // Elements that lie `stride` apart. None from `end` on is read.
 template <class T>
 void put_line(T* to, const T* from, std::int64_t count, std::int64_t stride, const T* end) {
-  std::int64_t i = 0;
-  const std::int64_t whole = stride == 1 ? end - from - Pack<T>::size : -1;
-  for (; i < count && i <= whole; i += Pack<T>::size) Pack<T>::load(from + i).store(to + i);
-  for (; i < count; ++i) to[i] = from[i * stride];
+  if (stride == 1 && end - from >= count + Pack<T>::size) {
+    for (std::int64_t i = 0; i < count; i += Pack<T>::size) Pack<T>::load(from + i).store(to + i);
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) to[i] = from[i * stride];
+  }
 }
 
-// Copies channels of [rows, columns] into planes, and `slack` zeros after them, room for a vector more.
+// Copies channels of [rows, columns] into planes, and `slack` zeros after them, room for a vector more. The images end at `end`.
 template <class T>
-[[gnu::noinline]] void fill_planes(const T* image, std::int64_t channels, std::int64_t height, std::int64_t width,
-                                   const PlaneAxis& rows, const PlaneAxis& columns, T* plane, std::int64_t slack) {
+[[gnu::noinline]] void fill_planes(const T* image, const T* end, std::int64_t channels, std::int64_t height,
+                                   std::int64_t width, const PlaneAxis& rows, const PlaneAxis& columns, T* plane,
+                                   std::int64_t slack) {
   const T* const image_end = image + channels * height * width;
+  const std::int64_t length = columns.length;
   for (; image < image_end; image += height * width) {
     for (std::int64_t row_phase = 0; row_phase < rows.phases; ++row_phase) {
       for (std::int64_t phase = 0; phase < columns.phases; ++phase) {
         const std::int64_t shift = phase - columns.padding;
-        const std::int64_t first = at_most(at_least(divided_up(-shift, columns.stride), 0), columns.length);
-        const std::int64_t last = at_least(at_most(divided_up(width - shift, columns.stride), columns.length), first);
-        T* const plane_end = plane + rows.length * columns.length;
+        const std::int64_t first = at_most(at_least(divided_up(-shift, columns.stride), 0), length);
+        const std::int64_t last = at_least(at_most(divided_up(width - shift, columns.stride), length), first);
+        T* const plane_end = plane + rows.length * length;
         std::int64_t row = row_phase - rows.padding;
+        const T* from = image + row * width + shift + first * columns.stride;
         put_zeros(plane, first);
-        for (; plane < plane_end; plane += columns.length, row += rows.stride) {
+        for (; plane < plane_end; plane += length, row += rows.stride, from += rows.stride * width) {
           T* zeros = plane + first;
-          if (row >= 0 && row < height && first < last) {
-            put_line(zeros, image + row * width + shift + first * columns.stride, last - first, columns.stride,
-                     image_end);
+          if (row >= 0 && row < height) {
+            put_line(zeros, from, last - first, columns.stride, end);
             zeros = plane + last;
           }
           // With those before the next line.
-          T* const next = plane + columns.length;
+          T* const next = plane + length;
           put_zeros(zeros, next - zeros + (next < plane_end ? first : 0));
         }
       }
@@ -238,7 +241,7 @@ ConvScratch<T> scratch_of(const ConvArguments& c) {
 }
 
 // The taps over planes of an image, in their order.
-[[gnu::noinline]] inline std::int64_t list_taps(const ConvGeometry& g, Tap* taps) {
+[[gnu::cold]] inline std::int64_t list_taps(const ConvGeometry& g, Tap* taps) {
   const PlaneAxis rows = image_axis(g.rows);
   const PlaneAxis columns = image_axis(g.columns);
   std::int64_t count = 0;
@@ -264,8 +267,10 @@ template <class T>
   const std::int64_t taps = list_taps(g, scratch.taps);
   const std::int64_t in_size = std::int64_t{g.in} * g.rows.in * g.columns.in;
   const std::int64_t out_size = std::int64_t{g.rows.out} * g.columns.out;
+  const T* const images = static_cast<const T*>(c.a);
+  const T* const images_end = images + c.batch * g.groups * in_size;
   for (std::int64_t n = 0; n < c.batch * g.groups; ++n) {
-    fill_planes(static_cast<const T*>(c.a) + n * in_size, g.in, g.rows.in, g.columns.in, rows, columns, scratch.planes,
+    fill_planes(images + n * in_size, images_end, g.in, g.rows.in, g.columns.in, rows, columns, scratch.planes,
                 kConvSlack);
     const T* const weights = static_cast<const T*>(c.b) + n % g.groups * g.out * g.in * taps;
     const PlaneProduct<T> product{
@@ -279,7 +284,7 @@ template <class T>
 struct Positions {
   std::int64_t first, count;  // u, for positions u * stride + phase - padding
 };
-[[gnu::noinline]] inline Positions positions_of(const ConvAxis& axis, std::int64_t phase) {
+[[gnu::cold]] inline Positions positions_of(const ConvAxis& axis, std::int64_t phase) {
   const std::int64_t shift = axis.padding - phase;
   const std::int64_t first = at_least(divided_up(shift, axis.stride), 0);
   return {first, at_least(divided_up(axis.in + shift, axis.stride) - first, 0)};
@@ -295,9 +300,11 @@ template <class T>
   const std::int64_t all_taps = std::int64_t{g.rows.taps} * g.columns.taps;
   const std::int64_t in_size = std::int64_t{g.rows.in} * g.columns.in;
   const std::int64_t out_size = std::int64_t{g.out} * g.rows.out * g.columns.out;
+  const T* const results = static_cast<const T*>(c.a);
+  const T* const results_end = results + c.batch * g.groups * out_size;
   for (std::int64_t n = 0; n < c.batch * g.groups; ++n) {
-    fill_planes(static_cast<const T*>(c.a) + n * out_size, g.out, g.rows.out, g.columns.out, rows, columns,
-                scratch.planes, kConvSlack);
+    fill_planes(results + n * out_size, results_end, g.out, g.rows.out, g.columns.out, rows, columns, scratch.planes,
+                kConvSlack);
     const T* const weights = static_cast<const T*>(c.b) + n % g.groups * g.out * g.in * all_taps;
     T* const out = static_cast<T*>(c.out) + n * g.in * in_size;
     for (std::int64_t row_phase = 0; row_phase < g.rows.stride; ++row_phase) {
@@ -451,6 +458,10 @@ template <class T>
              (g.rows.out - 1) * columns.length + g.columns.out};
   const std::int64_t in_size = std::int64_t{g.in} * g.rows.in * g.columns.in;
   const std::int64_t out_size = std::int64_t{g.rows.out} * g.columns.out;
+  const T* const images = static_cast<const T*>(c.a);
+  const T* const images_end = images + c.batch * g.groups * in_size;
+  const T* const results = static_cast<const T*>(c.b);
+  const T* const results_end = results + c.batch * g.groups * g.out * out_size;
   T* weights = static_cast<T*>(c.out);
   for (std::int64_t group = 0; group < g.groups; ++group, weights += g.out * g.in * taps) {
     for (std::int64_t i = 0; i < g.out * g.in * taps; ++i) weights[i] = 0;
@@ -458,11 +469,11 @@ template <class T>
       l.images = at_most(most, c.batch - n);
       for (std::int64_t i = 0; i < l.images; ++i) {
         const std::int64_t number = (n + i) * g.groups + group;
-        fill_planes(static_cast<const T*>(c.a) + number * in_size, g.in, g.rows.in, g.columns.in, rows, columns,
+        fill_planes(images + number * in_size, images_end, g.in, g.rows.in, g.columns.in, rows, columns,
                     scratch.planes + i * l.planes_step, kConvSlack);
         for (std::int64_t o = 0; o < g.out; ++o) {
-          fill_planes(static_cast<const T*>(c.b) + (number * g.out + o) * out_size, 1, g.rows.out, g.columns.out,
-                      lines_down, lines_across, lines + i * l.lines_step + o * l.line, l.line - line);
+          fill_planes(results + (number * g.out + o) * out_size, results_end, 1, g.rows.out, g.columns.out, lines_down,
+                      lines_across, lines + i * l.lines_step + o * l.line, l.line - line);
         }
       }
       add_to_weights(l, g, scratch.taps, taps, plane, weights);

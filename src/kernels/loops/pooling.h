@@ -35,11 +35,22 @@ template <class T>
   return best;
 }
 
-// a or b, by whether x is beyond y.
-template <class V>
-V choose_beyond(V x, V y, V a, V b) {
-  return choose_greater(x, y, a, choose_equal(x, x, b, choose_equal(y, y, a, b)));
+// Where x is beyond `greatest`, it takes its place, and `here` that of `place`.
+#if defined(NADIR_SCALAR_KERNELS)
+template <class T>
+void take_beyond(Pack<T> x, Pack<T> here, Pack<T>& greatest, Pack<T>& place) {
+  if (x.value <= greatest.value || greatest.value != greatest.value) return;
+  greatest = x;
+  place = here;
 }
+#else
+template <class T>
+void take_beyond(Pack<T> x, Pack<T> here, Pack<T>& greatest, Pack<T>& place) {
+  const auto is_beyond = (!(x.value <= greatest.value)) & (greatest.value == greatest.value);
+  place.value = xsimd::select(is_beyond, here.value, place.value);
+  greatest.value = xsimd::select(is_beyond, x.value, greatest.value);
+}
+#endif
 
 // Windows that begin at as many neighbouring positions as a vector has elements, each in `lines` lines from `from` on, `step` apart.
 // For each its greatest element, and the place of that less the place of its beginning.
@@ -51,9 +62,7 @@ void pool_tile(const T* from, std::int64_t lines, std::int64_t step, const ConvA
   for (std::int64_t line = 0; line < lines; ++line, tap = 0) {
     for (; tap < columns.taps; ++tap) {
       const std::int64_t distance = line * step + tap * columns.dilation;
-      const auto x = Pack<T>::load(from + distance);
-      place = choose_beyond(x, greatest, Pack<T>::splat(static_cast<T>(distance)), place);
-      greatest = choose_beyond(x, greatest, x, greatest);
+      take_beyond(Pack<T>::load(from + distance), Pack<T>::splat(static_cast<T>(distance)), greatest, place);
     }
   }
   greatest.store(values);
