@@ -148,6 +148,8 @@ struct IndexArguments {
   std::int64_t index_row;  // so many indices are a row
   StepState* state;
   std::uint32_t node;
+  bool index_is_i32;    // or i64
+  bool starts_at_zero;  // the table, which is set to that
 };
 
 // A convolution: of images `a` with weights `b`; of results with weights, to images; or of images with results, to weights.
@@ -159,6 +161,16 @@ struct ConvArguments {
   void* scratch;
   std::int64_t batch;
   ConvGeometry geometry;
+};
+
+// Max pooling: of each window of images the greatest element, if `values` is not null, and its place.
+struct PoolArguments {
+  void* places;
+  void* values;
+  const void* in;
+  std::int64_t planes;
+  ConvAxis rows;
+  ConvAxis columns;
 };
 
 // Whether each of `in` is in [low, high], or `allowed` or NaN; `row` of them are a row.
@@ -202,6 +214,7 @@ union Arguments {
   RandomArguments random;
   CheckArguments check;
   ConvArguments conv;
+  PoolArguments pool;
   UpdateArguments update;
   const RuleArguments* rule;  // which are many, and in no plan
   NestArguments nest;

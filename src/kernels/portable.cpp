@@ -75,41 +75,51 @@ void cumulate(const Arguments& arguments) noexcept {
 
 // --------------------------------------------------------------------------------------------------------- indices
 
-// Whether the index at a place is one; the first that is not is kept.
-bool is_inside(std::int64_t index, std::int64_t place, const IndexArguments& a) noexcept {
-  if (index >= 0 && index < a.length) return true;
+// Whether an index is one.
+bool is_inside(std::int64_t index, const IndexArguments& a) noexcept {
+  return static_cast<std::uint64_t>(index) < static_cast<std::uint64_t>(a.length);
+}
+
+// Keeps the first index that is not.
+[[gnu::noinline]] void report(std::int64_t index, std::int64_t place, const IndexArguments& a) noexcept {
   Fault& fault = a.state->fault;
   if (!fault.is_set) {
     const auto most = static_cast<double>(a.length - 1);
     fault = {true, true, a.node, place / a.index_row, static_cast<double>(index), 0, most};
   }
-  return false;
+}
+
+std::int64_t index_at(const IndexArguments& a, std::int64_t place) noexcept {
+  return a.index_is_i32 ? static_cast<const std::int32_t*>(a.index)[place]
+                        : static_cast<const std::int64_t*>(a.index)[place];
 }
 
 // Calls f(element of the table or -1, element of the values, how many) for runs of elements that lie side by side in both.
-template <class Index, class F>
-void for_each_run(const IndexArguments& a, F f) noexcept {
-  const auto* index = static_cast<const Index*>(a.index);
+template <class F>
+void for_each_run(const IndexArguments& arguments, F f) noexcept {
+  const IndexArguments a = arguments;  // a copy, which nothing that is written may change
   const bool whole_rows = a.index_inner == 0;
   const std::int64_t run = whole_rows ? a.inner : 1;
+  std::int64_t value = 0;
   for (std::int64_t o = 0; o < a.outer; ++o) {
     for (std::int64_t k = 0; k < a.count; ++k) {
-      for (std::int64_t i = 0; i < a.inner; i += run) {
+      for (std::int64_t i = 0; i < a.inner; i += run, value += run) {
         const std::int64_t place = o * a.index_outer + k * a.index_step + i * a.index_inner;
-        const std::int64_t at = index[place];
-        const std::int64_t element = is_inside(at, place, a) ? (o * a.length + at) * a.inner + i : -1;
-        f(element, (o * a.count + k) * a.inner + i, run);
+        const std::int64_t at = index_at(a, place);
+        const bool is_index = is_inside(at, a);
+        if (!is_index) report(at, place, arguments);
+        f(is_index ? (o * a.length + at) * a.inner + i : -1, value, run);
       }
     }
   }
 }
 
-template <class T, class Index>
+template <class T>
 void gather(const Arguments& arguments) noexcept {
   const IndexArguments& a = arguments.index;
   const T* table = static_cast<const T*>(a.table);
   T* values = static_cast<T*>(a.values);
-  for_each_run<Index>(a, [=](std::int64_t from, std::int64_t to, std::int64_t run) {
+  for_each_run(a, [=](std::int64_t from, std::int64_t to, std::int64_t run) {
     if (from < 0) {
       std::memset(values + to, 0, static_cast<std::size_t>(run) * sizeof(T));
     } else if (run == 1) {
@@ -120,15 +130,33 @@ void gather(const Arguments& arguments) noexcept {
   });
 }
 
-template <class T, class Index>
+template <class T>
 void scatter_add(const Arguments& arguments) noexcept {
-  const IndexArguments& a = arguments.index;
+  const IndexArguments a = arguments.index;
   T* table = static_cast<T*>(a.table);
   const T* values = static_cast<const T*>(a.values);
-  for_each_run<Index>(a, [=](std::int64_t to, std::int64_t from, std::int64_t run) {
-    if (to < 0) return;
-    for (std::int64_t i = 0; i < run; ++i) table[to + i] += values[from + i];
-  });
+  const auto clear = [&](std::int64_t count) {
+    if (a.starts_at_zero) std::memset(table, 0, static_cast<std::size_t>(count) * sizeof(T));
+  };
+  if (a.inner != 1) {
+    clear(a.outer * a.length * a.inner);
+    return for_each_run(arguments.index, [=](std::int64_t to, std::int64_t from, std::int64_t run) {
+      for (std::int64_t i = 0; i < run && to >= 0; ++i) table[to + i] += values[from + i];
+    });
+  }
+  for (std::int64_t o = 0; o < a.outer; ++o, table += a.length) {
+    const std::int64_t first = o * a.index_outer;
+    clear(a.length);  // which is then in the cache
+    for (std::int64_t k = 0; k < a.count; ++k) {
+      const T value = *values++;
+      const std::int64_t at = index_at(a, first + k);
+      if (is_inside(at, a)) {
+        table[at] += value;
+      } else {
+        report(at, first + k, arguments.index);
+      }
+    }
+  }
 }
 
 template <class T>
@@ -141,50 +169,6 @@ void check_range(const Arguments& arguments) noexcept {
     Fault& fault = a.state->fault;
     if (!fault.is_set) fault = {true, false, a.node, i / a.row, value, a.low, a.high};
     return;
-  }
-}
-
-// ------------------------------------------------------------------------------------------------------------ pooling
-
-struct Window {
-  std::int64_t first, last, step;  // positions from first to below last
-};
-
-// Window number i of an axis; without taps, one of `out` windows that share the length.
-Window window_of(const ConvAxis& axis, std::int64_t i) noexcept {
-  if (axis.taps == 0) {
-    return {i * axis.in / axis.out, ((i + 1) * axis.in + axis.out - 1) / axis.out, 1};
-  }
-  Window window{i * axis.stride - axis.padding, 0, axis.dilation};
-  window.last = window.first + std::int64_t{axis.taps - 1} * axis.dilation + 1;
-  if (window.last > axis.in) window.last = axis.in;
-  while (window.first < 0) window.first += axis.dilation;
-  return window;
-}
-
-template <class T>
-void max_pool(const Arguments& arguments) noexcept {
-  const ConvArguments& a = arguments.conv;
-  const ConvAxis& rows = a.geometry.rows;
-  const ConvAxis& columns = a.geometry.columns;
-  const T* in = static_cast<const T*>(a.a);
-  auto* out = static_cast<std::int32_t*>(a.out);
-  for (std::int64_t plane = 0; plane < a.batch; ++plane, in += std::int64_t{rows.in} * columns.in) {
-    for (std::int64_t i = 0; i < rows.out; ++i) {
-      const Window down = window_of(rows, i);
-      for (std::int64_t j = 0; j < columns.out; ++j) {
-        const Window across = window_of(columns, j);
-        std::int64_t best = down.first * columns.in + across.first;
-        for (std::int64_t p = down.first; p < down.last; p += down.step) {
-          for (std::int64_t q = across.first; q < across.last; q += across.step) {
-            const std::int64_t at = p * columns.in + q;
-            // NaN is greater than anything.
-            if (in[at] > in[best] || (in[at] != in[at] && in[best] == in[best])) best = at;
-          }
-        }
-        *out++ = static_cast<std::int32_t>(best);
-      }
-    }
   }
 }
 
@@ -265,15 +249,6 @@ void bernoulli(const Arguments& arguments) noexcept {
 // The kernel for f32 or f64.
 Kernel for_float(DType dtype, Kernel f32, Kernel f64) noexcept { return dtype == DType::kF32 ? f32 : f64; }
 
-template <class T>
-Kernel gather_by(DType index) noexcept {
-  return index == DType::kI32 ? gather<T, std::int32_t> : gather<T, std::int64_t>;
-}
-template <class T>
-Kernel scatter_add_by(DType index) noexcept {
-  return index == DType::kI32 ? scatter_add<T, std::int32_t> : scatter_add<T, std::int64_t>;
-}
-
 }  // namespace
 
 void any_kernel(const Arguments& arguments) noexcept {
@@ -298,16 +273,14 @@ Kernel argmin_kernel(DType dtype) noexcept {
 }
 Kernel cumsum_kernel(DType dtype) noexcept { return for_float(dtype, cumulate<float>, cumulate<double>); }
 
-Kernel gather_kernel(DType dtype, DType index) noexcept {
+Kernel gather_kernel(DType dtype) noexcept {
   switch (size_of(dtype)) {
-    case 1: return gather_by<std::uint8_t>(index);
-    case 4: return gather_by<std::uint32_t>(index);
-    default: return gather_by<std::uint64_t>(index);
+    case 1: return gather<std::uint8_t>;
+    case 4: return gather<std::uint32_t>;
+    default: return gather<std::uint64_t>;
   }
 }
-Kernel scatter_add_kernel(DType dtype, DType index) noexcept {
-  return for_float(dtype, scatter_add_by<float>(index), scatter_add_by<double>(index));
-}
+Kernel scatter_add_kernel(DType dtype) noexcept { return for_float(dtype, scatter_add<float>, scatter_add<double>); }
 
 double square_sum(DType dtype, const void* values, std::int64_t count) noexcept {
   return visit_float(dtype, [=](auto zero) {
@@ -318,8 +291,6 @@ double square_sum(DType dtype, const void* values, std::int64_t count) noexcept 
     return (sums[0] + sums[1]) + (sums[2] + sums[3]);
   });
 }
-
-Kernel max_pool_kernel(DType dtype) noexcept { return for_float(dtype, max_pool<float>, max_pool<double>); }
 
 Kernel check_range_kernel(DType dtype) noexcept {
   switch (dtype) {

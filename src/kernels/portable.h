@@ -18,13 +18,12 @@ Kernel argmin_kernel(DType dtype) noexcept;
 Kernel cumsum_kernel(DType dtype) noexcept;
 
 // IndexArguments: values = the table's elements, of any dtype. Where the index is outside, 0.
-Kernel gather_kernel(DType dtype, DType index) noexcept;
+Kernel gather_kernel(DType dtype) noexcept;
 // IndexArguments: the table's elements += values, of floats. Where the index is outside, nothing.
-Kernel scatter_add_kernel(DType dtype, DType index) noexcept;
+Kernel scatter_add_kernel(DType dtype) noexcept;
 
 // RandomArguments: from numbers[0] to below numbers[1]; of mean numbers[0] and standard deviation numbers[1]; numbers[1] with
 // probability numbers[0], else 0.
-Kernel max_pool_kernel(DType dtype) noexcept;  // the places of the greatest elements
 // The sum of squares, in f64.
 double square_sum(DType dtype, const void* values, std::int64_t count) noexcept;
 

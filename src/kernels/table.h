@@ -25,6 +25,7 @@ struct KernelTable {
   Kernel conv[kFloatCount];
   Kernel conv_input[kFloatCount];
   Kernel conv_weight[kFloatCount];
+  Kernel max_pool[kFloatCount];
   Kernel sgd[kFloatCount];
   Kernel rule[kFloatCount];
   // Whether no element is NaN or infinite.

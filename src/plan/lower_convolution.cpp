@@ -1,8 +1,8 @@
 // Convolutions and their gradients.
 #include <limits>
 
-#include "kernels/portable.h"
 #include "ops/convolution.h"
+#include "ops/registry.h"
 #include "plan/lowering.h"
 #include "plan/resolve.h"
 
@@ -23,20 +23,18 @@ void resolve_convolution(const Step& step, const Resolution& at, Record& record,
                            step.count.at(at.batch), step.conv};
 }
 
-// In elements of the dtype: the taps, the planes of a group's image, and for the weights' gradient four lines of results.
+// In elements of the dtype: the taps, and the planes of a group's image; for the weights' gradient planes and lines of several.
 std::int64_t scratch_size(const ConvGeometry& g, Variant variant, DType dtype) {
   const PlaneAxis rows = variant == kInput ? result_axis(g.rows) : image_axis(g.rows);
   const PlaneAxis columns = variant == kInput ? result_axis(g.columns) : image_axis(g.columns);
-  constexpr std::size_t kTapBytes = 2 * sizeof(std::int64_t);
-  const double taps =
-      double{static_cast<double>(g.rows.taps)} * g.columns.taps * kTapBytes / static_cast<double>(size_of(dtype));
   const double plane = static_cast<double>(rows.phases * columns.phases) * static_cast<double>(rows.length) *
                        static_cast<double>(columns.length);
-  double size = taps + (variant == kInput ? g.out : g.in) * plane + kConvSlack;
-  if (variant == kWeight)
-    size += 4 * (static_cast<double>(g.rows.out) * static_cast<double>(columns.length) + 2 * kConvSlack);
-  if (size * 8 > 0x1p60) fail(Status::kNoMemory, "a convolution wants working memory for ", size, " numbers");
-  return static_cast<std::int64_t>(size);
+  double size = (variant == kInput ? g.out : g.in) * plane;
+  if (variant == kWeight) size += (g.out + 3.0) * g.rows.out * static_cast<double>(columns.length);
+  if (size * 16 > 0x1p60) fail(Status::kNoMemory, "a convolution wants working memory for ", size, " numbers");
+  const std::int64_t numbers =
+      variant == kWeight ? images_at_once(g) * (planes_step(g) + lines_step(g)) : static_cast<std::int64_t>(size);
+  return tap_bytes(g) / static_cast<std::int64_t>(size_of(dtype)) + numbers + kConvSlack;
 }
 
 void lower_convolution(Lowering& lowering, NodeIndex index, Variant variant) {
@@ -53,10 +51,29 @@ void lower_convolution(Lowering& lowering, NodeIndex index, Variant variant) {
   lowering.emit(step);
 }
 
+// in: the images; what becomes of the values, if anything reads them.
 void resolve_pooling(const Step& step, const Resolution& at, Record& record, Nest*) noexcept {
-  record.kernel = max_pool_kernel(step.in[0].dtype);
-  record.arguments.conv = {
-      at.address(step.out), at.address(step.in[0]), nullptr, nullptr, step.count.at(at.batch), step.conv};
+  record.kernel = at.kernels.max_pool[index_of(step.in[0].dtype)];
+  record.arguments.pool = {at.address(step.out),    at.address(step.in[1]), at.address(step.in[0]),
+                           step.count.at(at.batch), step.conv.rows,         step.conv.columns};
+}
+
+bool is_reshape_of(const Graph& graph, NodeIndex node, NodeIndex original) {
+  return id_of(graph[node]) == OpId::reshape && graph[node].inputs[0] == original;
+}
+
+// The node that reads the greatest elements of its images by their places, or kNoNode. It must not be lowered twice.
+NodeIndex values_of(const Lowering& lowering, NodeIndex places) {
+  const Graph& graph = lowering.graph();
+  const NodeIndex images = graph[places].inputs[0];
+  for (NodeIndex i = places + 1; i < graph.size(); ++i) {
+    const Node& node = graph[i];
+    if (lowering.analysis().phases[i] == Phase::kForward && id_of(node) == OpId::gather &&
+        is_reshape_of(graph, node.inputs[0], images) && is_reshape_of(graph, node.inputs[1], places)) {
+      return i;
+    }
+  }
+  return kNoNode;
 }
 
 }  // namespace
@@ -69,6 +86,8 @@ void lower_max_pool_index(Lowering& lowering, NodeIndex index) {
   step.in[0] = lowering.dense(lowering.operand(node, 0));
   step.count = step.in[0].shape.count_over(0, 2);
   step.out = lowering.destination(index, false).view;
+  const NodeIndex values = values_of(lowering, index);
+  if (values != kNoNode) step.in[1] = lowering.destination(values, false).view;
   lowering.emit(step);
 }
 

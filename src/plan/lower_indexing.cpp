@@ -1,4 +1,6 @@
 // Elements by index.
+#include <algorithm>
+
 #include "kernels/portable.h"
 #include "ops/indexing.h"
 #include "ops/registry.h"
@@ -13,6 +15,7 @@ enum Variant : std::uint8_t {
   kWholeSlices = 0,  // an index is for all of the inner dimensions,
   kElements = 1,     // or for one element
   kScatter = 2,      // adds to the table, rather than reads from it
+  kFromZero = 4,     // which is 0 before
 };
 
 // How many elements are a row, along the first dimension.
@@ -36,8 +39,9 @@ void resolve_indexing(const Step& step, const Resolution& at, Record& record, Ne
   a.index_row = step.row.at(at.batch);
   a.state = at.memory.state;
   a.node = step.node;
-  record.kernel = (step.variant & kScatter) != 0 ? scatter_add_kernel(table.dtype, index.dtype)
-                                                 : gather_kernel(table.dtype, index.dtype);
+  a.index_is_i32 = index.dtype == DType::kI32;
+  a.starts_at_zero = (step.variant & kFromZero) != 0;
+  record.kernel = (step.variant & kScatter) != 0 ? scatter_add_kernel(table.dtype) : gather_kernel(table.dtype);
 }
 
 Step indexing_step(Lowering& lowering, NodeIndex node, int axis, int variant, const View& table, const View& index) {
@@ -65,13 +69,25 @@ void lower_reading(Lowering& lowering, NodeIndex index, Variant variant) {
   lowering.emit(step);
 }
 
+// Whether a node is 0 everywhere, known as it is built.
+bool is_zero(const Graph& graph, NodeIndex index) {
+  const Node& node = graph[index];
+  if (id_of(node) != OpId::broadcast_to) return false;
+  const Node& value = graph[node.inputs[0]];
+  if (id_of(value) != OpId::constant || !value.shape.is_scalar()) return false;
+  const auto* bytes = static_cast<const std::byte*>(value.data);
+  return std::all_of(bytes, bytes + size_of(value.dtype), [](std::byte byte) { return byte == std::byte{0}; });
+}
+
 void lower_adding(Lowering& lowering, NodeIndex index, Variant variant) {
   const Node& node = lowering.graph()[index];
   const View numbers = lowering.dense(lowering.operand(node, 1));
   const View values = lowering.dense(lowering.operand(node, 2));
-  const View out = lowering.writable_copy(index);
+  const bool starts_at_zero = is_zero(lowering.graph(), node.inputs[0]);
+  const View out = starts_at_zero ? lowering.destination(index, false).view : lowering.writable_copy(index);
   const int axis = node.attributes.as<IndexAttributes>().axis;
-  Step step = indexing_step(lowering, index, axis, variant | kScatter, out, numbers);
+  const int kind = variant | kScatter | (starts_at_zero ? kFromZero : 0);
+  Step step = indexing_step(lowering, index, axis, kind, out, numbers);
   step.in[1] = values;
   step.out = step.in[0] = out;
   lowering.emit(step);
@@ -106,7 +122,9 @@ void lower_check_range(Lowering& lowering, NodeIndex index) {
 }
 
 void lower_index_select(Lowering& lowering, NodeIndex index) { lower_reading(lowering, index, kWholeSlices); }
-void lower_gather(Lowering& lowering, NodeIndex index) { lower_reading(lowering, index, kElements); }
+void lower_gather(Lowering& lowering, NodeIndex index) {
+  if (!lowering.is_done(index)) lower_reading(lowering, index, kElements);
+}
 void lower_index_add(Lowering& lowering, NodeIndex index) { lower_adding(lowering, index, kWholeSlices); }
 void lower_scatter_add(Lowering& lowering, NodeIndex index) { lower_adding(lowering, index, kElements); }
 

@@ -30,6 +30,10 @@ class Lowering {
   std::int64_t max_batch() const noexcept { return wanted_.max_batch; }
   const View& operand(const Node& node, std::size_t number) const noexcept { return views_[node.inputs[number]]; }
   void set_view(NodeIndex node, const View& view) noexcept { views_[node] = view; }
+  // Whether a node of the forward pass has been computed by the step of another.
+  bool is_done(NodeIndex node) const noexcept {
+    return analysis_.phases[node] == Phase::kForward && !views_[node].is_none();
+  }
 
   // The same elements without gaps or repetition; copied where they are not so.
   View dense(const View& view);

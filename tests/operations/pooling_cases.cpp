@@ -110,6 +110,7 @@ const std::vector<Layout> kImages = {
     {{kBatch}, {4, 5}, {{2, 2, 1, 1}, {3, 1, 1, 1}}, false, true},
     {{2}, {5, 6}, {{3, 2, 1, 1}, {2, 3, 0, 1}}, true, false},
     {{}, {3, 4}, {{2, 1, 0, 1}, {2, 2, 1, 1}}, false, false},
+    {{kBatch}, {4, 38}, {{2, 2, 0, 1}, {2, 2, 0, 1}}, false, true},
 };
 const std::vector<Layout> kDilated = {{{2}, {9}, {{3, 2, 1, 3}}, false, true}};
 

@@ -16,30 +16,56 @@ constexpr std::int64_t at_most(std::int64_t value, std::int64_t most) { return v
 // For a divisor over 0.
 constexpr std::int64_t divided_up(std::int64_t a, std::int64_t b) { return a <= 0 ? -(-a / b) : (a + b - 1) / b; }
 
-// Copies channels of [rows, columns] into planes, and `slack` zeros after them.
+// These two write whole vectors, and so up to a vector too much: what is behind is written afterwards.
 template <class T>
-[[gnu::noinline]] void fill_planes(const T* image, std::int64_t channels, std::int64_t height, std::int64_t width,
-                                   const PlaneAxis& rows, const PlaneAxis& columns, T* plane, std::int64_t slack) {
-  for (std::int64_t c = 0; c < channels; ++c, image += height * width) {
+void put_zeros(T* to, std::int64_t count) {
+  Pack<T>::splat(0).store(to);
+  if (count > Pack<T>::size) {
+    __builtin_memset(to + Pack<T>::size, 0, static_cast<std::size_t>(count - Pack<T>::size) * sizeof(T));
+  }
+}
+
+// Elements that lie `stride` apart. None from `end` on is read.
+template <class T>
+void put_line(T* to, const T* from, std::int64_t count, std::int64_t stride, const T* end) {
+  if (stride == 1 && end - from >= count + Pack<T>::size) {
+    for (std::int64_t i = 0; i < count; i += Pack<T>::size) Pack<T>::load(from + i).store(to + i);
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) to[i] = from[i * stride];
+  }
+}
+
+// Copies channels of [rows, columns] into planes, and `slack` zeros after them, room for a vector more. The images end at `end`.
+template <class T>
+[[gnu::noinline]] void fill_planes(const T* image, const T* end, std::int64_t channels, std::int64_t height,
+                                   std::int64_t width, const PlaneAxis& rows, const PlaneAxis& columns, T* plane,
+                                   std::int64_t slack) {
+  const T* const image_end = image + channels * height * width;
+  const std::int64_t length = columns.length;
+  for (; image < image_end; image += height * width) {
     for (std::int64_t row_phase = 0; row_phase < rows.phases; ++row_phase) {
       for (std::int64_t phase = 0; phase < columns.phases; ++phase) {
         const std::int64_t shift = phase - columns.padding;
-        const std::int64_t first = at_most(at_least(divided_up(-shift, columns.stride), 0), columns.length);
-        const std::int64_t last = at_least(at_most(divided_up(width - shift, columns.stride), columns.length), first);
-        for (std::int64_t r = 0; r < rows.length; ++r, plane += columns.length) {
-          const std::int64_t row = r * rows.stride + row_phase - rows.padding;
-          const bool is_inside = row >= 0 && row < height;
-          const std::int64_t begin = is_inside ? first : columns.length;
-          const std::int64_t end = is_inside ? last : columns.length;
-          const T* from = image + row * width + shift;
-          for (std::int64_t s = 0; s < begin; ++s) plane[s] = 0;
-          for (std::int64_t s = begin; s < end; ++s) plane[s] = from[s * columns.stride];
-          for (std::int64_t s = end; s < columns.length; ++s) plane[s] = 0;
+        const std::int64_t first = at_most(at_least(divided_up(-shift, columns.stride), 0), length);
+        const std::int64_t last = at_least(at_most(divided_up(width - shift, columns.stride), length), first);
+        T* const plane_end = plane + rows.length * length;
+        std::int64_t row = row_phase - rows.padding;
+        const T* from = image + row * width + shift + first * columns.stride;
+        put_zeros(plane, first);
+        for (; plane < plane_end; plane += length, row += rows.stride, from += rows.stride * width) {
+          T* zeros = plane + first;
+          if (row >= 0 && row < height) {
+            put_line(zeros, from, last - first, columns.stride, end);
+            zeros = plane + last;
+          }
+          // With those before the next line.
+          T* const next = plane + length;
+          put_zeros(zeros, next - zeros + (next < plane_end ? first : 0));
         }
       }
     }
   }
-  for (std::int64_t i = 0; i < slack; ++i) plane[i] = 0;
+  put_zeros(plane, slack);
 }
 
 // A tap: where its weight is, and where it meets the plane.
@@ -60,9 +86,10 @@ struct PlaneProduct {
   std::int64_t tap_count;
 };
 
+// kRows rows of a product from `row` on, at kColumns vectors of positions: element r of vector c goes to to[c] + r * to_step.
 template <int kRows, int kColumns, class T>
-void plane_tile(const PlaneProduct<T>& p, std::int64_t row, std::int64_t at, T* tile) {
-  constexpr std::int64_t kWidth = Pack<T>::size;
+void plane_tile(const PlaneProduct<T>& p, std::int64_t row, const std::int64_t* at, T* const* to,
+                std::int64_t to_step) {
   Pack<T> totals[kRows][kColumns];
 #pragma GCC unroll 8
   for (auto& totals_of_row : totals) {
@@ -70,14 +97,14 @@ void plane_tile(const PlaneProduct<T>& p, std::int64_t row, std::int64_t at, T* 
     for (auto& total : totals_of_row) total = Pack<T>::splat(0);
   }
   for (std::int64_t k = 0; k < p.k; ++k) {
-    const T* const plane = p.planes + k * p.plane + at;
+    const T* const plane = p.planes + k * p.plane;
     const T* const weights = p.weights + row * p.m_step + k * p.k_step;
-    for (std::int64_t tap = 0; tap < p.tap_count; ++tap) {
-      const T* const from = plane + p.taps[tap].offset;
-      const T* const weight = weights + p.taps[tap].weight;
+    for (const Tap* tap = p.taps; tap != p.taps + p.tap_count; ++tap) {
+      const T* const from = plane + tap->offset;
+      const T* const weight = weights + tap->weight;
       Pack<T> right[kColumns];
 #pragma GCC unroll 8
-      for (int c = 0; c < kColumns; ++c) right[c] = Pack<T>::load(from + c * kWidth);
+      for (int c = 0; c < kColumns; ++c) right[c] = Pack<T>::load(from + at[c]);
 #pragma GCC unroll 8
       for (int r = 0; r < kRows; ++r) {
         const auto left = Pack<T>::splat(weight[r * p.m_step]);
@@ -89,49 +116,114 @@ void plane_tile(const PlaneProduct<T>& p, std::int64_t row, std::int64_t at, T* 
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
-    for (int c = 0; c < kColumns; ++c) totals[r][c].store(tile + (r * kColumns + c) * kWidth);
+    for (int c = 0; c < kColumns; ++c) totals[r][c].store(to[c] + r * to_step);
   }
 }
 
-// Where elements of a line over planes go: element t is at (t / pitch, t % pitch), and there only as far as `width`.
+// Where a product over planes goes. Position (row, column) of it is element row * pitch + column of a plane.
 template <class T>
 struct Target {
   T* out;
   std::int64_t channel;  // from one to the next
-  std::int64_t pitch, width;
+  std::int64_t pitch;
+  std::int64_t rows, width;
   std::int64_t row_step, column_step;
+
+  // Whether what is written too much after a line, within the channel, is written again.
+  bool is_dense() const { return column_step == 1 && row_step == width; }
+  // The number of elements of a plane from the first position to the last.
+  std::int64_t length() const { return (rows - 1) * pitch + width; }
 };
 
+// Stores a vector that begins at a position and may go on in the next rows. `line` may be read a vector further.
 template <class T>
-[[gnu::noinline]] void store_line(const Target<T>& to, std::int64_t channel, std::int64_t at, std::int64_t count,
+[[gnu::noinline]] void store_line(const Target<T>& to, std::int64_t channel, std::int64_t row, std::int64_t column,
                                   const T* line) {
-  std::int64_t row = at / to.pitch;
-  std::int64_t column = at - row * to.pitch;
+  constexpr std::int64_t kWidth = Pack<T>::size;
+  const std::int64_t count = at_most(kWidth, to.length() - row * to.pitch - column);
   for (std::int64_t done = 0; done < count; ++row, column = 0) {
     const std::int64_t left = at_most(count - done, to.pitch - column);
     const std::int64_t used = at_least(at_most(left, to.width - column), 0);
-    T* out = to.out + channel * to.channel + row * to.row_step + column * to.column_step;
-    for (std::int64_t i = 0; i < used; ++i) out[i * to.column_step] = line[done + i];
+    const std::int64_t offset = row * to.row_step + column * to.column_step;
+    T* const out = to.out + channel * to.channel + offset;
+    if (to.is_dense() && offset + kWidth <= to.channel) {
+      Pack<T>::load(line + done).store(out);
+    } else {
+      for (std::int64_t i = 0; i < used; ++i) out[i * to.column_step] = line[done + i];
+    }
     done += left;
   }
 }
 
+// Vectors lie along a line, from its start; the last one of a line that is long enough ends where the line does. If that would
+// leave many of their elements unused, they take all positions of a plane as one line.
 template <class T>
-[[gnu::noinline]] void run_planes(const PlaneProduct<T>& p, std::int64_t length, const Target<T>& to) {
-  constexpr int kRows = 4;
+[[gnu::noinline, gnu::hot]] void run_planes(const PlaneProduct<T>& p, const Target<T>& to) {
+  // So that the totals, a line of vectors and a weight are in registers.
+#if defined(__AVX512F__) || defined(__aarch64__)
+  constexpr int kRows = 8;
   constexpr int kColumns = 2;
-  constexpr std::int64_t kTile = kColumns * Pack<T>::size;
-  T tile[kRows * kTile];
-  for (std::int64_t at = 0; at < length; at += kTile) {
-    const std::int64_t count = at_most(kTile, length - at);
-    std::int64_t row = 0;
-    for (; row + kRows <= p.m; row += kRows) {
-      plane_tile<kRows, kColumns>(p, row, at, tile);
-      for (int r = 0; r < kRows; ++r) store_line(to, row + r, at, count, tile + r * kTile);
+#else
+  constexpr int kRows = 4;
+  constexpr int kColumns = 3;
+#endif
+  constexpr std::int64_t kWidth = Pack<T>::size;
+  constexpr std::int64_t kTile = kColumns * kWidth;
+  T tile[kRows * kTile + kWidth];
+  const bool by_lines = to.column_step == 1 && (to.width >= kWidth || to.is_dense()) &&
+                        4 * to.rows * divided_up(to.width, kWidth) <= 5 * divided_up(to.length(), kWidth);
+  std::int64_t row = 0;
+  std::int64_t column = 0;
+  while (row < to.rows) {
+    std::int64_t rows[kColumns];
+    std::int64_t columns[kColumns];
+    std::int64_t at[kColumns];
+    T* out[kColumns];
+    bool is_direct = by_lines;
+    for (int c = 0; c < kColumns; ++c) {
+      // After the last position, that once more.
+      const bool is_over = row >= to.rows;
+      rows[c] = is_over ? rows[c - 1] : row;
+      columns[c] = is_over ? columns[c - 1] : column;
+      at[c] = rows[c] * to.pitch + columns[c];
+      const std::int64_t offset = rows[c] * to.row_step + columns[c];
+      out[c] = to.out + offset;
+      is_direct = is_direct && (to.width >= kWidth || offset + kWidth <= to.channel);
+      if (is_over) continue;
+      column += kWidth;
+      if (!by_lines) {
+        for (; column >= to.pitch; column -= to.pitch) ++row;
+        if (row == to.rows - 1 && column >= to.width) ++row;
+      } else if (column >= to.width) {
+        column = 0;
+        ++row;
+      } else {
+        column = at_most(column, to.width - kWidth);
+      }
     }
-    for (; row < p.m; ++row) {
-      plane_tile<1, kColumns>(p, row, at, tile);
-      store_line(to, row, at, count, tile);
+    std::int64_t step = to.channel;
+    if (!is_direct) {
+      for (int c = 0; c < kColumns; ++c) out[c] = tile + c * kWidth;
+      step = kTile;
+    }
+    for (std::int64_t i = 0; i < p.m;) {
+      // The last rows with some before them, which get the same values again.
+      const std::int64_t left = p.m - i;
+      const int count = p.m >= kRows && left > 4 ? kRows : p.m >= 4 ? 4 : 1;
+      i = at_most(i, p.m - count);
+      T* first[kColumns];
+      for (int c = 0; c < kColumns; ++c) first[c] = is_direct ? out[c] + i * step : out[c];
+      if (count == kRows) {
+        plane_tile<kRows, kColumns>(p, i, at, first, step);
+      } else if (count == 4) {
+        plane_tile<4, kColumns>(p, i, at, first, step);
+      } else {
+        plane_tile<1, kColumns>(p, i, at, first, step);
+      }
+      for (int r = 0; r < count && !is_direct; ++r) {
+        for (int c = 0; c < kColumns; ++c) store_line(to, i + r, rows[c], columns[c], tile + r * kTile + c * kWidth);
+      }
+      i += count;
     }
   }
 }
@@ -144,13 +236,12 @@ struct ConvScratch {
 
 template <class T>
 ConvScratch<T> scratch_of(const ConvArguments& c) {
-  const std::int64_t taps = std::int64_t{c.geometry.rows.taps} * c.geometry.columns.taps;
-  Tap* const first = static_cast<Tap*>(c.scratch);
-  return {first, reinterpret_cast<T*>(first + taps)};
+  char* const first = static_cast<char*>(c.scratch);
+  return {static_cast<Tap*>(c.scratch), reinterpret_cast<T*>(first + tap_bytes(c.geometry))};
 }
 
 // The taps over planes of an image, in their order.
-inline std::int64_t list_taps(const ConvGeometry& g, Tap* taps) {
+[[gnu::cold]] inline std::int64_t list_taps(const ConvGeometry& g, Tap* taps) {
   const PlaneAxis rows = image_axis(g.rows);
   const PlaneAxis columns = image_axis(g.columns);
   std::int64_t count = 0;
@@ -165,8 +256,9 @@ inline std::int64_t list_taps(const ConvGeometry& g, Tap* taps) {
   return count;
 }
 
+// The kernels are marked cold, which makes them small, and hot what they call, which takes the time.
 template <class T>
-void conv_kernel(const Arguments& arguments) noexcept {
+[[gnu::cold]] void conv_kernel(const Arguments& arguments) noexcept {
   const ConvArguments& c = arguments.conv;
   const ConvGeometry& g = c.geometry;
   const PlaneAxis rows = image_axis(g.rows);
@@ -175,15 +267,16 @@ void conv_kernel(const Arguments& arguments) noexcept {
   const std::int64_t taps = list_taps(g, scratch.taps);
   const std::int64_t in_size = std::int64_t{g.in} * g.rows.in * g.columns.in;
   const std::int64_t out_size = std::int64_t{g.rows.out} * g.columns.out;
+  const T* const images = static_cast<const T*>(c.a);
+  const T* const images_end = images + c.batch * g.groups * in_size;
   for (std::int64_t n = 0; n < c.batch * g.groups; ++n) {
-    fill_planes(static_cast<const T*>(c.a) + n * in_size, g.in, g.rows.in, g.columns.in, rows, columns, scratch.planes,
+    fill_planes(images + n * in_size, images_end, g.in, g.rows.in, g.columns.in, rows, columns, scratch.planes,
                 kConvSlack);
     const T* const weights = static_cast<const T*>(c.b) + n % g.groups * g.out * g.in * taps;
     const PlaneProduct<T> product{
         weights, g.out, g.in * taps, g.in, taps, scratch.planes, plane_size(rows, columns), scratch.taps, taps};
-    run_planes(
-        product, (g.rows.out - 1) * columns.length + g.columns.out,
-        {static_cast<T*>(c.out) + n * g.out * out_size, out_size, columns.length, g.columns.out, g.columns.out, 1});
+    run_planes(product, {static_cast<T*>(c.out) + n * g.out * out_size, out_size, columns.length, g.rows.out,
+                         g.columns.out, g.columns.out, 1});
   }
 }
 
@@ -191,14 +284,14 @@ void conv_kernel(const Arguments& arguments) noexcept {
 struct Positions {
   std::int64_t first, count;  // u, for positions u * stride + phase - padding
 };
-inline Positions positions_of(const ConvAxis& axis, std::int64_t phase) {
+[[gnu::cold]] inline Positions positions_of(const ConvAxis& axis, std::int64_t phase) {
   const std::int64_t shift = axis.padding - phase;
   const std::int64_t first = at_least(divided_up(shift, axis.stride), 0);
   return {first, at_least(divided_up(axis.in + shift, axis.stride) - first, 0)};
 }
 
 template <class T>
-void conv_input_kernel(const Arguments& arguments) noexcept {
+[[gnu::cold]] void conv_input_kernel(const Arguments& arguments) noexcept {
   const ConvArguments& c = arguments.conv;
   const ConvGeometry& g = c.geometry;
   const PlaneAxis rows = result_axis(g.rows);
@@ -207,9 +300,11 @@ void conv_input_kernel(const Arguments& arguments) noexcept {
   const std::int64_t all_taps = std::int64_t{g.rows.taps} * g.columns.taps;
   const std::int64_t in_size = std::int64_t{g.rows.in} * g.columns.in;
   const std::int64_t out_size = std::int64_t{g.out} * g.rows.out * g.columns.out;
+  const T* const results = static_cast<const T*>(c.a);
+  const T* const results_end = results + c.batch * g.groups * out_size;
   for (std::int64_t n = 0; n < c.batch * g.groups; ++n) {
-    fill_planes(static_cast<const T*>(c.a) + n * out_size, g.out, g.rows.out, g.columns.out, rows, columns,
-                scratch.planes, kConvSlack);
+    fill_planes(results + n * out_size, results_end, g.out, g.rows.out, g.columns.out, rows, columns, scratch.planes,
+                kConvSlack);
     const T* const weights = static_cast<const T*>(c.b) + n % g.groups * g.out * g.in * all_taps;
     T* const out = static_cast<T*>(c.out) + n * g.in * in_size;
     for (std::int64_t row_phase = 0; row_phase < g.rows.stride; ++row_phase) {
@@ -232,61 +327,116 @@ void conv_input_kernel(const Arguments& arguments) noexcept {
             scratch.taps, taps};
         const std::int64_t first_row = down.first * g.rows.stride + row_phase - g.rows.padding;
         const std::int64_t first_column = across.first * g.columns.stride + phase - g.columns.padding;
-        run_planes(product, (down.count - 1) * columns.length + across.count,
-                   {out + first_row * g.columns.in + first_column, in_size, columns.length, across.count,
-                    std::int64_t{g.rows.stride} * g.columns.in, g.columns.stride});
+        run_planes(product, {out + first_row * g.columns.in + first_column, in_size, columns.length, down.count,
+                             across.count, std::int64_t{g.rows.stride} * g.columns.in, g.columns.stride});
       }
     }
   }
 }
 
-// weights[r][c] += the products of lines r of the result and taps c over a plane, for kRows and kColumns of them.
+#if defined(NADIR_SCALAR_KERNELS)
+template <class T>
+T sum_of(Pack<T> v) {
+  return v.value;
+}
+template <class T>
+Pack<T> in_register(Pack<T> v) {
+  return v;
+}
+#else
+template <class T>
+T sum_of(Pack<T> v) {
+  return xsimd::hadd(v.value);
+}
+// GCC 12 loads a vector from memory for each product that it is in, unless it cannot know that it comes from there.
+template <class T>
+Pack<T> in_register(Pack<T> v) {
+#if defined(__x86_64__)
+  __asm__("" : "+v"(v.value.data));
+#elif defined(__aarch64__)
+  __asm__("" : "+w"(v.value.data));
+#endif
+  return v;
+}
+#endif
+
+// Results, in lines, and the planes that they were made from, of several images.
+template <class T>
+struct Lines {
+  const T* lines;
+  const T* planes;
+  std::int64_t images;
+  std::int64_t line;         // from a channel's line to the next
+  std::int64_t lines_step;   // from an image's lines to the next
+  std::int64_t planes_step;  // likewise
+  std::int64_t length;       // of a line, as far as it is not 0
+};
+
+// sums[r][c] = the products, over all images, of line `row` + r and the planes at offsets[c].
 template <int kRows, int kColumns, class T>
-void weight_tile(const T* lines, std::int64_t line, const T* plane, const Tap* taps, std::int64_t length, T* weights,
-                 std::int64_t weight_step) {
-  constexpr std::int64_t kWidth = Pack<T>::size;
+[[gnu::noinline, gnu::hot]] void weight_tile(const Lines<T>& l, std::int64_t row, const std::int64_t* offsets,
+                                             T* sums) {
+  T lanes[kRows * kColumns][Pack<T>::size];
   Pack<T> totals[kRows][kColumns];
 #pragma GCC unroll 8
   for (auto& totals_of_row : totals) {
 #pragma GCC unroll 8
     for (auto& total : totals_of_row) total = Pack<T>::splat(0);
   }
-  for (std::int64_t at = 0; at < length; at += kWidth) {
-    Pack<T> right[kColumns];
+  for (std::int64_t image = 0; image < l.images; ++image) {
+    const T* const lines = l.lines + image * l.lines_step + row * l.line;
+    const T* const planes = l.planes + image * l.planes_step;
+    for (std::int64_t at = 0; at < l.length; at += Pack<T>::size) {
+      Pack<T> right[kColumns];
 #pragma GCC unroll 8
-    for (int c = 0; c < kColumns; ++c) right[c] = Pack<T>::load(plane + taps[c].offset + at);
+      for (int c = 0; c < kColumns; ++c) right[c] = in_register(Pack<T>::load(planes + at + offsets[c]));
 #pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-      const auto left = Pack<T>::load(lines + r * line + at);
+      for (int r = 0; r < kRows; ++r) {
+        const auto left = in_register(Pack<T>::load(lines + at + r * l.line));
 #pragma GCC unroll 8
-      for (int c = 0; c < kColumns; ++c) totals[r][c] = multiply_add(left, right[c], totals[r][c]);
+        for (int c = 0; c < kColumns; ++c) totals[r][c] = multiply_add(left, right[c], totals[r][c]);
+      }
     }
   }
+#pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
-    for (int c = 0; c < kColumns; ++c) {
-      T lanes[kWidth];
-      totals[r][c].store(lanes);
-      T sum = 0;
-      for (const T lane : lanes) sum += lane;
-      weights[r * weight_step + taps[c].weight] += sum;
-    }
+#pragma GCC unroll 8
+    for (int c = 0; c < kColumns; ++c) totals[r][c].store(lanes[r * kColumns + c]);
   }
+  for (int i = 0; i < kRows * kColumns; ++i) sums[i] = sum_of(Pack<T>::load(lanes[i]));
 }
 
-template <int kRows, class T>
-[[gnu::noinline]] void weight_rows(const T* lines, std::int64_t line, const T* plane, const Tap* taps,
-                                   std::int64_t tap_count, std::int64_t length, T* weights, std::int64_t weight_step) {
-  std::int64_t tap = 0;
-  for (; tap + 3 <= tap_count; tap += 3) {
-    weight_tile<kRows, 3>(lines, line, plane, taps + tap, length, weights, weight_step);
-  }
-  for (; tap < tap_count; ++tap) {
-    weight_tile<kRows, 1>(lines, line, plane, taps + tap, length, weights, weight_step);
+// Adds to the weights [out, in, taps] of a group.
+template <class T>
+[[gnu::noinline]] void add_to_weights(const Lines<T>& l, const ConvGeometry& g, const Tap* taps, std::int64_t tap_count,
+                                      std::int64_t plane, T* weights) {
+  constexpr int kRows = kLinesAtOnce;
+  constexpr int kColumns = 3;
+  const std::int64_t weight_step = g.in * tap_count;
+  for (std::int64_t row = 0; row < g.out; row += kRows) {
+    std::int64_t k = 0;
+    std::int64_t tap = 0;
+    for (std::int64_t column = 0; column < weight_step; column += kColumns) {
+      std::int64_t offsets[kColumns];
+      for (std::int64_t& offset : offsets) {
+        offset = k * plane + taps[tap].offset;
+        if (++tap < tap_count) continue;
+        tap = 0;
+        if (k + 1 < g.in) ++k;
+      }
+      T sums[kRows * kColumns];
+      weight_tile<kRows, kColumns>(l, row, offsets, sums);
+      // Rows and columns beyond the last mean nothing.
+      for (std::int64_t r = 0; r < kRows && row + r < g.out; ++r) {
+        T* const to = weights + (row + r) * weight_step + column;
+        for (std::int64_t c = 0; c < kColumns && column + c < weight_step; ++c) to[c] += sums[r * kColumns + c];
+      }
+    }
   }
 }
 
 template <class T>
-void conv_weight_kernel(const Arguments& arguments) noexcept {
+[[gnu::cold]] void conv_weight_kernel(const Arguments& arguments) noexcept {
   const ConvArguments& c = arguments.conv;
   const ConvGeometry& g = c.geometry;
   const PlaneAxis rows = image_axis(g.rows);
@@ -297,37 +447,36 @@ void conv_weight_kernel(const Arguments& arguments) noexcept {
   const std::int64_t taps = list_taps(g, scratch.taps);
   const std::int64_t plane = plane_size(rows, columns);
   const std::int64_t line = plane_size(lines_down, lines_across);
-  T* const lines = scratch.planes + g.in * plane + kConvSlack;
-  const std::int64_t length = (g.rows.out - 1) * columns.length + g.columns.out;
+  const std::int64_t most = images_at_once(g);
+  T* const lines = scratch.planes + most * planes_step(g);
+  Lines<T> l{lines,
+             scratch.planes,
+             0,
+             line_step(g),
+             lines_step(g),
+             planes_step(g),
+             (g.rows.out - 1) * columns.length + g.columns.out};
   const std::int64_t in_size = std::int64_t{g.in} * g.rows.in * g.columns.in;
-  const std::int64_t out_size = std::int64_t{g.out} * g.rows.out * g.columns.out;
-  const std::int64_t weight_step = g.in * taps;
-  T* const out = static_cast<T*>(c.out);
-  for (std::int64_t i = 0; i < g.groups * g.out * weight_step; ++i) out[i] = 0;
-  for (std::int64_t n = 0; n < c.batch * g.groups; ++n) {
-    fill_planes(static_cast<const T*>(c.a) + n * in_size, g.in, g.rows.in, g.columns.in, rows, columns, scratch.planes,
-                kConvSlack);
-    T* weights = out + n % g.groups * g.out * weight_step;
-    constexpr int kRows = 4;
-    for (std::int64_t o = 0; o < g.out; o += kRows) {
-      // Few lines at a time, with zeros after each as far as a vector may go.
-      const std::int64_t count = at_most(kRows, g.out - o);
-      const std::int64_t step = line + kConvSlack;
-      for (std::int64_t r = 0; r < count; ++r) {
-        fill_planes(static_cast<const T*>(c.b) + n * out_size + (o + r) * g.rows.out * g.columns.out, 1, g.rows.out,
-                    g.columns.out, lines_down, lines_across, lines + r * step, kConvSlack);
-      }
-      for (std::int64_t k = 0; k < g.in; ++k) {
-        T* const to = weights + o * weight_step + k * taps;
-        const T* const from = scratch.planes + k * plane;
-        if (count == kRows) {
-          weight_rows<kRows>(lines, step, from, scratch.taps, taps, length, to, weight_step);
-        } else {
-          for (std::int64_t r = 0; r < count; ++r) {
-            weight_rows<1>(lines + r * step, step, from, scratch.taps, taps, length, to + r * weight_step, weight_step);
-          }
+  const std::int64_t out_size = std::int64_t{g.rows.out} * g.columns.out;
+  const T* const images = static_cast<const T*>(c.a);
+  const T* const images_end = images + c.batch * g.groups * in_size;
+  const T* const results = static_cast<const T*>(c.b);
+  const T* const results_end = results + c.batch * g.groups * g.out * out_size;
+  T* weights = static_cast<T*>(c.out);
+  for (std::int64_t group = 0; group < g.groups; ++group, weights += g.out * g.in * taps) {
+    for (std::int64_t i = 0; i < g.out * g.in * taps; ++i) weights[i] = 0;
+    for (std::int64_t n = 0; n < c.batch; n += most) {
+      l.images = at_most(most, c.batch - n);
+      for (std::int64_t i = 0; i < l.images; ++i) {
+        const std::int64_t number = (n + i) * g.groups + group;
+        fill_planes(images + number * in_size, images_end, g.in, g.rows.in, g.columns.in, rows, columns,
+                    scratch.planes + i * l.planes_step, kConvSlack);
+        for (std::int64_t o = 0; o < g.out; ++o) {
+          fill_planes(results + (number * g.out + o) * out_size, results_end, 1, g.rows.out, g.columns.out, lines_down,
+                      lines_across, lines + i * l.lines_step + o * l.line, l.line - line);
         }
       }
+      add_to_weights(l, g, scratch.taps, taps, plane, weights);
     }
   }
 }

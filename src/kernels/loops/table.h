@@ -10,6 +10,7 @@
 #include "kernels/loops/extreme.h"
 #include "kernels/loops/masks.h"
 #include "kernels/loops/matmul.h"
+#include "kernels/loops/pooling.h"
 #include "kernels/loops/sum.h"
 #include "kernels/loops/update.h"
 #include "kernels/table.h"
@@ -56,6 +57,7 @@ constexpr KernelTable make_table(const char* isa) {
       {conv_kernel<float>, conv_kernel<double>},
       {conv_input_kernel<float>, conv_input_kernel<double>},
       {conv_weight_kernel<float>, conv_weight_kernel<double>},
+      {max_pool_kernel<float>, max_pool_kernel<double>},
       {sgd_kernel<float>, sgd_kernel<double>},
       {rule_kernel<float>, rule_kernel<double>},
       {all_finite_kernel<float>, all_finite_kernel<double>},
