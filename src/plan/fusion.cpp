@@ -250,7 +250,7 @@ class Fuser {
     };
     add(step.out.place, true);
     add(step.scratch, true);
-    for (const View& in : step.in) add(in.place, false);
+    for (std::size_t i = 0; i < step.in.size(); ++i) add(step.in[i].place, i == 1 && step.has_second_result);
   }
 
   static bool conflicts(const Entry& entry, const Uses& uses) noexcept {

@@ -87,7 +87,10 @@ void lower_max_pool_index(Lowering& lowering, NodeIndex index) {
   step.count = step.in[0].shape.count_over(0, 2);
   step.out = lowering.destination(index, false).view;
   const NodeIndex values = values_of(lowering, index);
-  if (values != kNoNode) step.in[1] = lowering.destination(values, false).view;
+  if (values != kNoNode) {
+    step.in[1] = lowering.destination(values, false).view;
+    step.has_second_result = true;
+  }
   lowering.emit(step);
 }
 

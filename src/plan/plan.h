@@ -35,6 +35,7 @@ struct Step {
   bool may_nest = false;            // for some batch
   bool accumulate = false;          // add to what is there, where the kernel can
   bool reverse = false;             // of a cumulative sum
+  bool has_second_result = false;   // in[1] is written
   std::uint8_t variant = 0;         // which of a family's kernels
   NodeIndex node = 0;               // of which an index may be wrong
   NodeIndex origin = 0;             // the node that it was lowered for
