@@ -19,6 +19,16 @@ nadir_status nadir_host_set_log(nadir_host* handle, const nadir_log_sink* sink) 
   return NADIR_OK;
 }
 
+nadir_status nadir_host_set_executor(nadir_host* handle, const nadir_executor* executor) {
+  if (!handle) return NADIR_E_ARGUMENT;
+  if (executor && (executor->struct_size < sizeof *executor || !executor->parallel_for)) return NADIR_E_ARGUMENT;
+  Host& host = *unwrap(handle);
+  if (host.is_shared()) return NADIR_E_STATE;
+  host.set_executor(executor ? TaskExecutor{executor->user, executor->parallel_for, executor->destroy}
+                             : TaskExecutor{nullptr, nullptr, nullptr});
+  return NADIR_OK;
+}
+
 void nadir_host_free(nadir_host* handle) {
   if (handle) Ref<Host>::adopt(unwrap(handle));
 }

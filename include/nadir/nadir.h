@@ -190,6 +190,27 @@ NADIR_API nadir_host *nadir_host_new(const nadir_allocator *allocator);
  */
 NADIR_API nadir_status nadir_host_set_log(nadir_host *host, const nadir_log_sink *sink);
 
+/**
+ * The host's threads. `parallel_for` calls `body(context, index)` once for every index from 0 to count - 1, on any threads and in
+ * any order, one after another too, and returns when all calls have. It is called by the thread that called Nadir, inside a
+ * step; `body` does not block, allocate or fail. `destroy`, if not NULL, is called once with `user` when it is no longer needed.
+ */
+typedef struct nadir_executor {
+  size_t struct_size; /* sizeof(nadir_executor) */
+  void *user;
+  void (*parallel_for)(void *user, int32_t count, void (*body)(void *context, int32_t index), void *context);
+  void (*destroy)(void *user);
+} nadir_executor;
+
+/**
+ * Gives the host threads of its own, whose table is copied, for sessions that are made with the option `threads`; NULL takes them
+ * away, and such sessions start threads themselves. The former executor's `destroy` is called. Call it before the host's
+ * first graph is made.
+ *
+ * Errors: as for `nadir_host_set_log`.
+ */
+NADIR_API nadir_status nadir_host_set_executor(nadir_host *host, const nadir_executor *executor);
+
 /** Gives up the caller's hold on a host. It ends with its last graph. */
 NADIR_API void nadir_host_free(nadir_host *host);
 
@@ -1369,11 +1390,14 @@ NADIR_API nadir_status nadir_state_set(nadir_graph *graph, nadir_node state, con
  * (also `nadir_sgd_step` for such a gradient) or off; `not_finite` = stop (default: that answer, and the step changes
  * nothing) or skip (the forward pass answers NADIR_OK, the backward pass after it adds nothing
  * to the gradients, and a step changes nothing if there are no others); `max_bytes` (0: no limit), the most that the session
- * may reserve.
+ * may reserve; `threads` (1 to 256; 1, or what the environment variable NADIR_THREADS says): so many threads share the work of a
+ * large step, the caller among them. The others are the host's (`nadir_host_set_executor`), or are started here and sleep
+ * but for such steps; a step of less than some 20 microseconds wakes nobody. Their number changes no bits of any result.
  *
  * Returns NULL on failure, with the reason in `nadir_graph_status`: the graph's first build error; NADIR_E_ARGUMENT for a
  * bad node, count or option, no loss and no outputs, or a loss that depends on no parameter; NADIR_E_SHAPE for a loss
- * that is no scalar, or a max_batch below 1; NADIR_E_DTYPE for a loss that is no float; NADIR_E_NO_MEMORY.
+ * that is no scalar, or a max_batch below 1; NADIR_E_DTYPE for a loss that is no float; NADIR_E_NO_MEMORY, also when the system
+ * starts no more threads.
  */
 NADIR_API nadir_session *nadir_session_new(nadir_graph *graph, nadir_node loss, const nadir_node *outputs,
                                            int32_t output_count, int64_t max_batch, const char *options);

@@ -33,10 +33,18 @@ void destroy(Host* host) noexcept {
   if (allocator.destroy) allocator.destroy(allocator.user);
 }
 
-Host::~Host() { set_log({nullptr, nullptr, nullptr}); }
+Host::~Host() {
+  set_executor({nullptr, nullptr, nullptr});
+  set_log({nullptr, nullptr, nullptr});
+}
 
 void Host::set_log(const LogSink& sink) noexcept {
   const LogSink former = std::exchange(log_, sink);
+  if (former.destroy) former.destroy(former.user);
+}
+
+void Host::set_executor(const TaskExecutor& executor) noexcept {
+  const TaskExecutor former = std::exchange(executor_, executor);
   if (former.destroy) former.destroy(former.user);
 }
 

@@ -30,6 +30,13 @@ struct LogSink {
   void (*destroy)(void* user);
 };
 
+// Calls body(context, i) for every i below count, on any threads, and returns when all calls have.
+struct TaskExecutor {
+  void* user;
+  void (*parallel_for)(void* user, std::int32_t count, void (*body)(void* context, std::int32_t index), void* context);
+  void (*destroy)(void* user);
+};
+
 // Memory from the C++ runtime.
 extern const Allocator kRuntimeAllocator;
 
@@ -40,6 +47,8 @@ class Host final : public std::pmr::memory_resource, public RefCounted {
   friend void destroy(Host* host) noexcept;
 
   void set_log(const LogSink& sink) noexcept;
+  void set_executor(const TaskExecutor& executor) noexcept;
+  const TaskExecutor& executor() const noexcept { return executor_; }
   bool logs() const noexcept { return log_.write != nullptr; }
   void log(LogLevel level, const char* message) const noexcept {
     if (log_.write) log_.write(log_.user, static_cast<std::int32_t>(level), message);
@@ -55,6 +64,7 @@ class Host final : public std::pmr::memory_resource, public RefCounted {
 
   Allocator allocator_;
   LogSink log_{nullptr, nullptr, nullptr};
+  TaskExecutor executor_{nullptr, nullptr, nullptr};
 };
 
 // An object in a resource's memory. Throws what its constructor throws, or std::bad_alloc.

@@ -161,6 +161,7 @@ struct ConvArguments {
   void* scratch;
   std::int64_t batch;
   ConvGeometry geometry;
+  std::int32_t first_out, count_out;  // the channels of a group whose weights' gradient is wanted
 };
 
 // Max pooling: of each window of images the greatest element, if `values` is not null, and its place.
@@ -203,6 +204,16 @@ struct NestArguments {
   LaneArguments lane;
   Kernel kernel;
   const Nest* nest;
+  std::int64_t first, count;    // of the nest's first dimension
+  std::int64_t scratch_offset;  // of a product's scratch, in bytes
+};
+
+// Elements, or rows, of a fused group; they may be cut at multiples of `unit`.
+struct FusedArguments {
+  const FusedProgram* program;
+  std::int64_t first, count;
+  std::int64_t unit;
+  std::int64_t scratch_offset;  // bytes
 };
 
 union Arguments {
@@ -218,7 +229,7 @@ union Arguments {
   UpdateArguments update;
   const RuleArguments* rule;  // which are many, and in no plan
   NestArguments nest;
-  const FusedProgram* fused;
+  FusedArguments fused;
 };
 
 }  // namespace nadir

@@ -120,24 +120,30 @@ Status FirstOrder::apply(const char* function) noexcept {
     if (!std::isnan(rate.momentum)) step.settings[static_cast<std::size_t>(rule_.momentum)] = rate.momentum;
 
     RuleArguments rule{};
-    Arguments arguments;
-    arguments.rule = &rule;
     rule.sign = common_.maximize ? -1 : 1;
     rule.keep = 1;
     rule.average_keep = common_.ema_decay;
     rule_.fill(step, rule);
     for (const Stretch& stretch : stretches_) {
       if (stretch.group != group) continue;
-      const auto at = [&](Vector which) { return vectors_[which] ? vectors_[which] + stretch.slot_offset : nullptr; };
-      rule.values = parameters.block(stretch.dtype) + stretch.offset;
-      rule.gradients = session_->gradients(stretch.dtype) + stretch.offset;
-      rule.first = at(kFirst);
-      rule.second = at(kSecond);
-      rule.greatest = at(kGreatest);
-      rule.velocity = at(kVelocity);
-      rule.average = at(kAverage);
-      rule.count = stretch.count;
-      kernels.rule[index_of(stretch.dtype)](arguments);
+      session_->share(stretch.count, [&](std::int64_t first, std::int64_t count) {
+        const std::size_t skipped = static_cast<std::size_t>(first) * size_of(stretch.dtype);
+        const auto at = [&](Vector which) {
+          return vectors_[which] ? vectors_[which] + stretch.slot_offset + skipped : nullptr;
+        };
+        RuleArguments part = rule;
+        part.values = parameters.block(stretch.dtype) + stretch.offset + skipped;
+        part.gradients = session_->gradients(stretch.dtype) + stretch.offset + skipped;
+        part.first = at(kFirst);
+        part.second = at(kSecond);
+        part.greatest = at(kGreatest);
+        part.velocity = at(kVelocity);
+        part.average = at(kAverage);
+        part.count = count;
+        Arguments arguments;
+        arguments.rule = &part;
+        kernels.rule[index_of(stretch.dtype)](arguments);
+      });
     }
   }
   steps_ += 1;

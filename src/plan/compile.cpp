@@ -82,7 +82,7 @@ Plan compile(Graph& graph, const Wanted& wanted) {
   const Analysis analysis = analyse(graph, wanted);
   Lowering lowering(graph, wanted, analysis, plan);
   lowering.run();
-  fuse(plan, lowering.buffers(), wanted.max_batch, &graph.host());
+  fuse(plan, lowering.buffers(), wanted, &graph.host());
   add_updates(plan, graph, analysis);
   plan.arena_bytes = place_buffers(lowering.buffers(), &graph.host());
   settle_all(plan, lowering.buffers());

@@ -11,10 +11,16 @@ namespace {
 struct Strip {
   std::int64_t first, count;  // elements
   std::int64_t row, rows;
+  std::int64_t scratch_offset;
+  bool is_first;  // of a part
 };
 
-std::byte* moved(const void* address, std::int64_t bytes) noexcept {
-  return const_cast<std::byte*>(static_cast<const std::byte*>(address)) + bytes;
+// The address of an operand (0: the result) in a strip. `at` counts what its advances do.
+std::byte* address_of(const FusedOp& op, std::size_t operand, const void* start, std::int64_t at,
+                      const Strip& strip) noexcept {
+  const bool is_register = (op.registers >> operand & 1u) != 0;
+  return const_cast<std::byte*>(static_cast<const std::byte*>(start)) +
+         (is_register ? strip.scratch_offset : at * op.advances[operand]);
 }
 
 template <class Word>
@@ -61,15 +67,16 @@ void lay_out(void* to_bytes, const void* from_bytes, const Expansion& e, std::in
 
 void expand(const FusedOp& op, const Strip& strip) noexcept {
   const Expansion& e = op.expansion;
-  if (e.is_periodic && strip.first > 0) return;
+  if (e.is_periodic && !strip.is_first) return;
   const std::int64_t first = e.is_of_rows ? 0 : op.is_row ? strip.row : strip.first;
   const std::int64_t count = op.is_row ? strip.rows : strip.count;
-  const LaneArguments& l = op.arguments.lane;
   if (count == 0) return;
+  std::byte* const to = address_of(op, 0, op.arguments.lane.out, 0, strip);
+  const std::byte* const from = address_of(op, 1, op.arguments.lane.in[0], 0, strip);
   switch (e.element_size) {
-    case 1: return lay_out<std::uint8_t>(l.out, l.in[0], e, first, count);
-    case 4: return lay_out<std::uint32_t>(l.out, l.in[0], e, first, count);
-    default: return lay_out<std::uint64_t>(l.out, l.in[0], e, first, count);
+    case 1: return lay_out<std::uint8_t>(to, from, e, first, count);
+    case 4: return lay_out<std::uint32_t>(to, from, e, first, count);
+    default: return lay_out<std::uint64_t>(to, from, e, first, count);
   }
 }
 
@@ -81,22 +88,22 @@ void run_op(const FusedOp& op, const Strip& strip) noexcept {
     case FusedOp::Kind::kTotal: return;
     case FusedOp::Kind::kLane: {
       LaneArguments& l = arguments.lane = op.arguments.lane;
-      l.out = moved(l.out, at * op.advances[0]);
-      for (std::size_t i = 0; i < 3; ++i) l.in[i] = moved(l.in[i], at * op.advances[i + 1]);
+      l.out = address_of(op, 0, l.out, at, strip);
+      for (std::size_t i = 0; i < 3; ++i) l.in[i] = address_of(op, i + 1, l.in[i], at, strip);
       l.count = op.is_row ? strip.rows : strip.count;
       break;
     }
     case FusedOp::Kind::kSum: {
       SumArguments& s = arguments.sum = op.arguments.sum;
-      s.out = moved(s.out, strip.row * op.advances[0]);
-      s.in = moved(s.in, strip.first * op.advances[1]);
+      s.out = address_of(op, 0, s.out, strip.row, strip);
+      s.in = address_of(op, 1, s.in, strip.first, strip);
       s.outer = strip.rows;
       break;
     }
     case FusedOp::Kind::kExtreme: {
       ReduceArguments& r = arguments.reduce = op.arguments.reduce;
-      r.out = moved(r.out, strip.row * op.advances[0]);
-      r.in = moved(r.in, strip.first * op.advances[1]);
+      r.out = address_of(op, 0, r.out, strip.row, strip);
+      r.in = address_of(op, 1, r.in, strip.first, strip);
       r.outer = strip.rows;
       break;
     }
@@ -110,8 +117,8 @@ void run_strip(const FusedProgram& program, const Strip& strip) noexcept {
 
 // All in one strip, for which the arguments are as they stand.
 void run_at_once(const Arguments& arguments) noexcept {
-  const FusedProgram& program = *arguments.fused;
-  const Strip all{0, program.count, 0, program.rows};
+  const FusedProgram& program = *arguments.fused.program;
+  const Strip all{0, program.count, 0, program.rows, 0, true};
   for (const FusedOp& op : program.ops) {
     if (op.kernel) {
       op.kernel(op.arguments);
@@ -122,17 +129,17 @@ void run_at_once(const Arguments& arguments) noexcept {
 }
 
 void run_in_strips(const Arguments& arguments) noexcept {
-  const FusedProgram& program = *arguments.fused;
-  if (program.rows > 0) {
-    const std::int64_t rows = std::max<std::int64_t>(kStrip / std::max<std::int64_t>(program.length, 1), 1);
-    for (std::int64_t row = 0; row < program.rows; row += rows) {
-      const std::int64_t now = std::min(rows, program.rows - row);
-      run_strip(program, {row * program.length, now * program.length, row, now});
+  const FusedArguments& part = arguments.fused;
+  const FusedProgram& program = *part.program;
+  const std::int64_t end = part.first + part.count;
+  for (std::int64_t at = part.first; at < end; at += part.unit) {
+    const std::int64_t now = std::min(part.unit, end - at);
+    const bool is_first = at == part.first;
+    if (program.rows > 0) {
+      run_strip(program, {at * program.length, now * program.length, at, now, part.scratch_offset, is_first});
+    } else {
+      run_strip(program, {at, now, 0, 0, part.scratch_offset, is_first});
     }
-    return;
-  }
-  for (std::int64_t first = 0; first < program.count; first += kStrip) {
-    run_strip(program, {first, std::min(kStrip, program.count - first), 0, 0});
   }
 }
 
@@ -144,18 +151,18 @@ T total(const FusedProgram& program, std::int64_t first, std::int64_t count) noe
     const T left = total<T>(program, first, half);
     return left + total<T>(program, first + half, count - half);
   }
-  run_strip(program, {first, count, 0, 0});
+  run_strip(program, {first, count, 0, 0, 0, true});
   const FusedOp& last = program.ops.back();
   T sum = 0;
   Arguments arguments;
-  arguments.sum = {&sum, moved(last.arguments.sum.in, first * last.advances[1]), 1, count, 1, 1, false};
+  arguments.sum = {&sum, address_of(last, 1, last.arguments.sum.in, first, {}), 1, count, 1, 1, false};
   last.kernel(arguments);
   return sum;
 }
 
 template <class T>
 void run_total(const Arguments& arguments) noexcept {
-  const FusedProgram& program = *arguments.fused;
+  const FusedProgram& program = *arguments.fused.program;
   const SumArguments& s = program.ops.back().arguments.sum;
   T sum = total<T>(program, 0, program.count);
   if (s.divisor != 1) sum = sum / static_cast<T>(s.divisor);
@@ -198,6 +205,8 @@ class Resolver {
     return operand.source >= 0 ? register_at(operand.source) : memory_of(view);
   }
 
+  static bool is_register(const FusedOperand& operand) noexcept { return operand.expanded >= 0 || operand.source >= 0; }
+
   static std::int64_t advance(const FusedOperand& operand, const View& view) noexcept {
     const bool moves = operand.access == OperandAccess::kLinear && operand.source < 0;
     return moves ? static_cast<std::int64_t>(size_of(view.dtype)) : 0;
@@ -210,6 +219,7 @@ class Resolver {
     op.kind = FusedOp::Kind::kExpand;
     op.is_row = member.is_row;
     op.kernel = nullptr;
+    op.registers = operand.source >= 0 ? 3 : 1;
     op.arguments.lane = {};
     op.arguments.lane.out = register_at(operand.expanded);
     op.arguments.lane.in[0] = operand.source >= 0 ? register_at(operand.source) : memory_of(view);
@@ -250,11 +260,13 @@ class Resolver {
     lane.count = op.is_row ? program_.rows : program_.count;
     lane.out = address(member.out, step.out);
     op.advances = {advance(member.out, step.out), 0, 0, 0};
+    op.registers = is_register(member.out) ? 1 : 0;
     for (std::size_t i = 0; i < step.in.size(); ++i) {
       if (step.in[i].is_none()) continue;
       lane.in[i] = address(member.in[i], step.in[i]);
       op.advances[i + 1] = advance(member.in[i], step.in[i]);
       if (member.in[i].access == OperandAccess::kSplat) lane.splat |= 1u << i;
+      if (is_register(member.in[i])) op.registers |= static_cast<std::uint8_t>(2u << i);
     }
   }
 
@@ -264,6 +276,7 @@ class Resolver {
     FusedOp& op = next();
     op.is_row = false;
     op.advances = {advance(member.out, step.out), advance(member.in[0], step.in[0]), 0, 0};
+    op.registers = static_cast<std::uint8_t>((is_register(member.out) ? 1 : 0) | (is_register(member.in[0]) ? 2 : 0));
     std::byte* const out = address(member.out, step.out);
     const std::byte* const in = address(member.in[0], step.in[0]);
     const std::int64_t outer = step.outer.at(at_.batch);
@@ -298,15 +311,23 @@ std::size_t fused_ops(const Fusion& fusion) noexcept {
 
 void resolve_fused(const Step& step, const Resolution& at, Record& record, Nest*) noexcept {
   FusedProgram& program = at.fused[step.fusion];
-  Resolver(at.fusions[step.fusion], step, at, program).run();
-  record.arguments.fused = &program;
-  const bool has_total = at.fusions[step.fusion].has_total;
-  if (program.count <= kStrip) {
+  const Fusion& fusion = at.fusions[step.fusion];
+  Resolver(fusion, step, at, program).run();
+  FusedArguments& part = record.arguments.fused;
+  part = {&program, 0, program.count, kStrip, 0};
+  if (program.rows > 0) {
+    part.count = program.rows;
+    part.unit = std::max<std::int64_t>(kStrip / std::max<std::int64_t>(program.length, 1), 1);
+  }
+  record.form = Record::Form::kWhole;
+  record.scratch_step = step.scratch_step;
+  if (part.count <= part.unit) {
     record.kernel = run_at_once;
-  } else if (has_total) {
+  } else if (fusion.has_total) {
     record.kernel = program.dtype == DType::kF32 ? run_total<float> : run_total<double>;
   } else {
     record.kernel = run_in_strips;
+    record.form = Record::Form::kFused;
   }
 }
 

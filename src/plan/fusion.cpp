@@ -101,10 +101,11 @@ bool is_reduction(const Step& step) noexcept {
 
 class Fuser {
  public:
-  Fuser(Plan& plan, std::pmr::vector<Buffer>& buffers, std::int64_t max_batch, std::pmr::memory_resource* resource)
+  Fuser(Plan& plan, std::pmr::vector<Buffer>& buffers, const Wanted& wanted, std::pmr::memory_resource* resource)
       : plan_(plan),
         buffers_(buffers),
-        max_batch_(max_batch),
+        max_batch_(wanted.max_batch),
+        parts_(wanted.parts),
         resource_(resource),
         owners_(buffers.size(), kNobody, resource) {}
 
@@ -332,7 +333,9 @@ class Fuser {
     step.fusion = static_cast<std::uint32_t>(plan_.fusions.size());
     if (fusion.registers > 0) {
       Buffer buffer;
-      buffer.bytes = static_cast<std::size_t>(fusion.registers) * fusion.register_bytes;
+      step.scratch_step =
+          static_cast<std::int64_t>(fusion.registers) * static_cast<std::int64_t>(fusion.register_bytes);
+      buffer.bytes = static_cast<std::size_t>(step.scratch_step) * static_cast<std::size_t>(parts_);
       buffer.variants = variants_;
       buffers_.push_back(buffer);
       step.scratch = {Place::Region::kBuffer, static_cast<std::uint32_t>(buffers_.size() - 1), 0};
@@ -498,6 +501,7 @@ class Fuser {
   Plan& plan_;
   std::pmr::vector<Buffer>& buffers_;
   const std::int64_t max_batch_;
+  const std::int32_t parts_;
   std::pmr::memory_resource* const resource_;
   std::pmr::vector<std::int32_t> owners_;  // by buffer: the group that alone uses it
   std::uint8_t variants_ = 0;
@@ -513,8 +517,8 @@ Shape squeezed(const Shape& shape) noexcept {
   return rest;
 }
 
-void fuse(Plan& plan, std::pmr::vector<Buffer>& buffers, std::int64_t max_batch, std::pmr::memory_resource* resource) {
-  Fuser(plan, buffers, max_batch, resource).run();
+void fuse(Plan& plan, std::pmr::vector<Buffer>& buffers, const Wanted& wanted, std::pmr::memory_resource* resource) {
+  Fuser(plan, buffers, wanted, resource).run();
 }
 
 }  // namespace nadir

@@ -51,7 +51,7 @@ struct Fusion {
 };
 
 // Fuses the plan's steps, and gives the buffers their lifetimes. What `is_kept` says of a buffer outlives all steps.
-void fuse(Plan& plan, std::pmr::vector<Buffer>& buffers, std::int64_t max_batch, std::pmr::memory_resource* resource);
+void fuse(Plan& plan, std::pmr::vector<Buffer>& buffers, const Wanted& wanted, std::pmr::memory_resource* resource);
 
 // The shape without dimensions of length 1.
 Shape squeezed(const Shape& shape) noexcept;

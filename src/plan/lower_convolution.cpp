@@ -18,9 +18,19 @@ void resolve_convolution(const Step& step, const Resolution& at, Record& record,
                               : step.variant == kInput ? kernels.conv_input
                                                        : kernels.conv_weight;
   record.kernel = table[index_of(step.out.dtype)];
-  record.arguments.conv = {at.address(step.out),    at.address(step.in[0]),
-                           at.address(step.in[1]),  at.memory.address(step.scratch),
-                           step.count.at(at.batch), step.conv};
+  record.arguments.conv = {at.address(step.out),
+                           at.address(step.in[0]),
+                           at.address(step.in[1]),
+                           at.memory.address(step.scratch),
+                           step.count.at(at.batch),
+                           step.conv,
+                           0,
+                           step.conv.out};
+  record.form = step.variant == kForward ? Record::Form::kConvolution
+                : step.variant == kInput ? Record::Form::kConvolutionInput
+                                         : Record::Form::kConvolutionWeight;
+  record.element_sizes.fill(static_cast<std::uint8_t>(size_of(step.out.dtype)));
+  record.scratch_step = step.scratch_step;
 }
 
 // In elements of the dtype: the taps, and the planes of a group's image; for the weights' gradient planes and lines of several.
@@ -46,7 +56,7 @@ void lower_convolution(Lowering& lowering, NodeIndex index, Variant variant) {
   step.in[0] = lowering.dense(lowering.operand(node, 0));
   step.in[1] = lowering.dense(lowering.operand(node, 1));
   step.count = step.in[0].shape[0].extent();
-  step.scratch = lowering.new_buffer(node.dtype, {scratch_size(step.conv, variant, node.dtype), 0});
+  lowering.add_scratch(step, node.dtype, scratch_size(step.conv, variant, node.dtype));
   step.out = lowering.destination(index, false).view;
   lowering.emit(step);
 }
@@ -54,6 +64,8 @@ void lower_convolution(Lowering& lowering, NodeIndex index, Variant variant) {
 // in: the images; what becomes of the values, if anything reads them.
 void resolve_pooling(const Step& step, const Resolution& at, Record& record, Nest*) noexcept {
   record.kernel = at.kernels.max_pool[index_of(step.in[0].dtype)];
+  record.form = Record::Form::kPooling;
+  record.element_sizes = {sizeof(std::int32_t), static_cast<std::uint8_t>(size_of(step.in[0].dtype))};
   record.arguments.pool = {at.address(step.out),    at.address(step.in[1]), at.address(step.in[0]),
                            step.count.at(at.batch), step.conv.rows,         step.conv.columns};
 }

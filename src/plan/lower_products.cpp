@@ -78,6 +78,9 @@ void resolve_product(const Step& step, const Resolution& at, Record& record, Nes
   const bool is_transposed = transposing_pays(product, at.kernels.width[index_of(step.out.dtype)]);
   if (is_transposed) transpose(product);
   const Kernel kernel = choose_product(product, at.kernels, index_of(step.out.dtype));
+  record.element_sizes.fill(static_cast<std::uint8_t>(size_of(step.out.dtype)));
+  record.scratch_step = step.scratch_step;
+  record.form = Record::Form::kProduct;
   if (row == 0) {
     record.kernel = kernel;
     record.arguments.matmul = product;
@@ -96,7 +99,8 @@ void resolve_product(const Step& step, const Resolution& at, Record& record, Nes
   nest.product = product;
   *storage = nest;
   record.kernel = run_products;
-  record.arguments.nest = {{}, nullptr, storage};
+  record.form = Record::Form::kProducts;
+  record.arguments.nest = {{}, nullptr, storage, 0, nest.rank > 0 ? nest.lengths[0] : 1, 0};
 }
 
 }  // namespace
@@ -118,7 +122,7 @@ void lower_product(Lowering& lowering, NodeIndex result, const Node& product, co
   const auto to = lowering.destination(result, terms <= kProductDepth);
   step.out = to.view;
   step.accumulate = to.accumulate;
-  step.scratch = lowering.new_buffer(step.out.dtype, {product_scratch(rows, terms), 0});
+  lowering.add_scratch(step, step.out.dtype, product_scratch(rows, terms));
   lowering.emit(step);
 }
 

@@ -1,6 +1,7 @@
 #include "plan/lowering.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/error.h"
 #include "ops/registry.h"
@@ -143,6 +144,15 @@ Place Lowering::new_buffer(DType dtype, Extent count) {
   buffer.variants = variant_;
   buffers_.push_back(buffer);
   return {Place::Region::kBuffer, static_cast<std::uint32_t>(buffers_.size() - 1), 0};
+}
+
+void Lowering::add_scratch(Step& step, DType dtype, std::int64_t count) {
+  const auto bytes = byte_count({count, 0}, 1, size_of(dtype));
+  if (!bytes || *bytes > std::numeric_limits<std::int64_t>::max() / (2 * wanted_.parts)) {
+    fail(Status::kNoMemory, '"', graph_[current_].name(), "\" wants working memory for ", count, " numbers a thread");
+  }
+  step.scratch_step = static_cast<std::int64_t>(aligned(static_cast<std::size_t>(*bytes)));
+  step.scratch = new_buffer(DType::kU8, {step.scratch_step * wanted_.parts, 0});
 }
 
 Place Lowering::add_input(NodeIndex index) {

@@ -39,6 +39,8 @@ class Lowering {
   View dense(const View& view);
   View reshaped(const View& view, const Shape& shape);
   Place new_buffer(DType dtype, Extent count);
+  // Scratch for as many elements, for each of the parts.
+  void add_scratch(Step& step, DType dtype, std::int64_t count);
   Place add_input(NodeIndex index);
   Place add_constant(NodeIndex index);
   // That kernels read the session's state, or tell it what is wrong.

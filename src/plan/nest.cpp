@@ -68,9 +68,10 @@ void run_line(const NestArguments& a, std::byte* const* start) noexcept {
   }
 }
 
-// Calls f with the operands' addresses for each element of the first `rank` dimensions.
+// Calls f with the operands' addresses for each element of the first `rank` dimensions, within the part of the first of them.
 template <class F>
-void for_each_element(const Nest& nest, int rank, std::byte* (&start)[kMostOperands + 1], F f) noexcept {
+void for_each_element(const Nest& nest, const NestArguments& part, int rank, std::byte* (&start)[kMostOperands + 1],
+                      F f) noexcept {
   const auto advance = [&](std::size_t axis, std::int64_t by) {
     for (std::size_t operand = 0; operand <= kMostOperands; ++operand) {
       if (start[operand])
@@ -78,14 +79,16 @@ void for_each_element(const Nest& nest, int rank, std::byte* (&start)[kMostOpera
     }
   };
   std::array<std::int64_t, kMaxRank> index{};
+  if (rank > 0) advance(0, part.first);
   while (true) {
     f();
     int axis = rank - 1;
     for (; axis >= 0; --axis) {
       const auto at = static_cast<std::size_t>(axis);
       advance(at, 1);
-      if (++index[at] < nest.lengths[at]) break;
-      advance(at, -nest.lengths[at]);
+      const std::int64_t length = axis == 0 ? part.count : nest.lengths[at];
+      if (++index[at] < length) break;
+      advance(at, -length);
       index[at] = 0;
     }
     if (axis < 0) return;
@@ -124,19 +127,22 @@ bool Nest::is_flat() const noexcept {
 
 void run_nest(const Arguments& arguments) noexcept {
   const NestArguments& a = arguments.nest;
+  if (a.count == 0) return;
   std::byte* start[kMostOperands + 1] = {bytes_at(a.lane.out), bytes_at(a.lane.in[0]), bytes_at(a.lane.in[1]),
                                          bytes_at(a.lane.in[2])};
-  for_each_element(*a.nest, a.nest->rank - 1, start, [&] { run_line(a, start); });
+  if (a.nest->rank == 1) return run_line(a, start);
+  for_each_element(*a.nest, a, a.nest->rank - 1, start, [&] { run_line(a, start); });
 }
 
 void run_products(const Arguments& arguments) noexcept {
   const Nest& nest = *arguments.nest.nest;
-  if (nest.count() == 0) return;
+  if (nest.count() == 0 || arguments.nest.count == 0) return;
   Arguments one{};
   one.matmul = nest.product;
+  one.matmul.scratch = bytes_at(nest.product.scratch) + arguments.nest.scratch_offset;
   std::byte* start[kMostOperands + 1] = {bytes_at(nest.product.out), bytes_at(nest.product.a),
                                          bytes_at(nest.product.b)};
-  for_each_element(nest, nest.rank, start, [&] {
+  for_each_element(nest, arguments.nest, nest.rank, start, [&] {
     one.matmul.out = start[0];
     one.matmul.a = start[1];
     one.matmul.b = start[2];

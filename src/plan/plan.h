@@ -48,8 +48,9 @@ struct Step {
   ConvGeometry conv{};
   // The operand as dense [outer, length, inner]; `count` indices; what a sum is divided by.
   Extent outer, length, inner, count, divisor;
-  Extent row;                // of an index or what is checked: so many elements
-  std::uint32_t fusion = 0;  // the number of a group among the plan's
+  Extent row;                     // of an index or what is checked: so many elements
+  std::int64_t scratch_step = 0;  // bytes from the scratch of one part to that of the next
+  std::uint32_t fusion = 0;       // the number of a group among the plan's
 };
 
 // An input that the plan reads.
@@ -119,6 +120,7 @@ struct Wanted {
   NodeIndex loss = kNoNode;
   std::span<const NodeIndex> outputs;
   std::int64_t max_batch = 1;
+  std::int32_t parts = 1;  // that steps are cut into, for threads
 };
 
 // Compiles a plan. The graph gets the gradients of the loss as nodes: call it within a Transaction that is not kept.

@@ -64,7 +64,11 @@ void resolve_lane(const Step& step, const Resolution& at, Record& record, Nest* 
   lane.out = address(step.out);
   for (std::size_t i = 0; i < step.in.size(); ++i) lane.in[i] = address(step.in[i]);
 
+  for (std::size_t i = 0; i < nest.element_sizes.size(); ++i) {
+    record.element_sizes[i] = static_cast<std::uint8_t>(nest.element_sizes[i]);
+  }
   if (lane.count == 0 || nest.is_flat()) {
+    record.form = Record::Form::kLane;
     for (std::size_t i = 0; i < step.in.size(); ++i) {
       if (nest.rank == 1 && nest.strides[i + 1][0] == 0) lane.splat |= 1u << i;
     }
@@ -74,7 +78,9 @@ void resolve_lane(const Step& step, const Resolution& at, Record& record, Nest* 
   }
   *storage = nest;
   record.kernel = run_nest;
-  record.arguments.nest = {lane, kernel, storage};
+  // A single dimension is one line.
+  record.form = nest.rank > 1 ? Record::Form::kNest : Record::Form::kWhole;
+  record.arguments.nest = {lane, kernel, storage, 0, nest.lengths[0], 0};
 }
 
 }  // namespace nadir

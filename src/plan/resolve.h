@@ -14,7 +14,24 @@ namespace nadir {
 struct FusedProgram;
 
 struct Record {
+  // How it may be cut into parts.
+  enum class Form : std::uint8_t {
+    kWhole,
+    kLane,
+    kProduct,
+    kProducts,
+    kNest,
+    kConvolution,
+    kConvolutionInput,
+    kConvolutionWeight,
+    kPooling,
+    kFused
+  };
+
   Kernel kernel = nullptr;
+  Form form = Form::kWhole;
+  std::array<std::uint8_t, 4> element_sizes{};  // of the result and the operands
+  std::int64_t scratch_step = 0;                // bytes from the scratch of one part to that of the next
   Arguments arguments{};
 };
 

@@ -1,4 +1,6 @@
 // The making of a session: checks, compilation, memory.
+#include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 
@@ -6,11 +8,28 @@
 
 namespace nadir {
 
+namespace {
+
+constexpr std::int32_t kMostThreads = 256;
+
+// What the environment says; 1 if that is nothing, or no such number.
+std::int64_t default_threads() noexcept {
+  const char* text = std::getenv("NADIR_THREADS");
+  const double number = text ? parse_number(text).value_or(1) : 1;
+  const bool is_fit = number >= 1 && number <= kMostThreads && number == std::floor(number);
+  return is_fit ? static_cast<std::int64_t>(number) : 1;
+}
+
+}  // namespace
+
 SessionOptions SessionOptions::parse(Options& options) {
   SessionOptions parsed;
   parsed.finite = static_cast<Finite>(options.choice("finite", {"loss", "gradients", "off"}, 0));
   parsed.skip = options.choice("not_finite", {"stop", "skip"}, 0) == 1;
   parsed.max_bytes = static_cast<std::size_t>(options.integer("max_bytes", 0, 0));
+  const std::int64_t threads = options.integer("threads", default_threads(), 1);
+  if (threads > kMostThreads) fail(Status::kArgument, "option threads=", threads, ": wants at most ", kMostThreads);
+  parsed.threads = static_cast<std::int32_t>(threads);
   options.finish();
   return parsed;
 }
@@ -40,7 +59,7 @@ std::size_t gradient_block_bytes(const Graph& graph, const Plan& plan, DType dty
 void check_limit(const Graph& graph, const Plan& plan, std::size_t known_nodes, const SessionOptions& options) {
   const std::size_t gradients =
       gradient_block_bytes(graph, plan, DType::kF32) + gradient_block_bytes(graph, plan, DType::kF64);
-  const std::size_t wanted = plan.arena_bytes + gradients + Session::plan_bytes(plan, known_nodes);
+  const std::size_t wanted = plan.arena_bytes + gradients + Session::plan_bytes(plan, known_nodes, options);
   if (options.max_bytes == 0 || wanted <= options.max_bytes) return;
   fail(Status::kNoMemory, "the session takes ", wanted, " bytes (arena ", plan.arena_bytes, ", gradients ", gradients,
        "); max_bytes is ", options.max_bytes);
@@ -62,7 +81,9 @@ Session* Session::create(Graph& graph, const Wanted& wanted, const SessionOption
   Session* session = nullptr;
   {
     const Graph::Transaction gradients_are_temporary(graph);
-    Plan plan = compile(graph, wanted);
+    Wanted all = wanted;
+    all.parts = options.threads;
+    Plan plan = compile(graph, all);
     check_limit(graph, plan, known_nodes, options);
     session = make<Session>(graph.host(), graph, known_nodes, std::move(plan), wanted.max_batch, options);
   }
@@ -84,7 +105,8 @@ Session::Session(Graph& graph, std::size_t known_nodes, Plan plan, std::int64_t 
       options_(options),
       max_batch_(max_batch),
       plan_(std::move(plan)),
-      program_(plan_, &graph.host()),
+      workers_(options.threads, graph.host()),
+      program_(plan_, workers_, &graph.host()),
       arena_(plan_.arena_bytes, &graph.host()),
       gradients_{{gradient_block_bytes(graph, plan_, DType::kF32), &graph.host()},
                  {gradient_block_bytes(graph, plan_, DType::kF64), &graph.host()}},
@@ -150,9 +172,10 @@ void Session::describe_slots(std::size_t known_nodes) {
 
 std::size_t Session::gradient_bytes() const noexcept { return gradients_[0].bytes() + gradients_[1].bytes(); }
 
-std::size_t Session::plan_bytes(const Plan& plan, std::size_t known_nodes) noexcept {
-  return sizeof(Session) + Program::bytes(plan) + plan.inputs.size() * (sizeof(Input) + sizeof(PlanInput)) +
-         plan.outputs.size() * sizeof(PlanOutput) + plan.updates.size() * (sizeof(Update) + sizeof(UpdateRange)) +
+std::size_t Session::plan_bytes(const Plan& plan, std::size_t known_nodes, const SessionOptions& options) noexcept {
+  return sizeof(Session) + Program::bytes(plan, options.threads) +
+         plan.inputs.size() * (sizeof(Input) + sizeof(PlanInput)) + plan.outputs.size() * sizeof(PlanOutput) +
+         plan.updates.size() * (sizeof(Update) + sizeof(UpdateRange)) +
          plan.state_updates.size() * sizeof(PlanStateUpdate) + plan.constant_data.size() * sizeof(Plan::ConstantData) +
          known_nodes * sizeof(Slot);
 }

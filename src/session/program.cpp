@@ -2,9 +2,14 @@
 
 #include <algorithm>
 
+#include "plan/parts.h"
+
 namespace nadir {
 
 namespace {
+
+// In nanoseconds: a step that takes less is left to one thread, for the others would first have to fetch what it reads.
+constexpr double kLeastStep = 20000;
 
 std::size_t count_nests(const Plan& plan) {
   std::ptrdiff_t count = 0;
@@ -16,12 +21,19 @@ std::size_t count_nests(const Plan& plan) {
 
 }  // namespace
 
-Program::Program(const Plan& plan, std::pmr::memory_resource* resource)
+Program::Phase::Phase(const Steps& phase_steps, std::int32_t count, std::pmr::memory_resource* resource)
+    : steps(phase_steps),
+      whole(phase_steps.size(), resource),
+      parts(count > 1 ? phase_steps.size() * static_cast<std::size_t>(count) : 0, resource),
+      is_cut(phase_steps.size(), false, resource) {}
+
+Program::Program(const Plan& plan, const Workers& workers, std::pmr::memory_resource* resource)
     : plan_(plan),
-      constants_(plan.constants.size(), resource),
-      forward_(plan.forward.size(), resource),
-      backward_(plan.backward.size(), resource),
-      accumulating_backward_(plan.accumulating_backward.size(), resource),
+      workers_(workers),
+      constants_(plan.constants, 1, resource),
+      forward_(plan.forward, workers.count(), resource),
+      backward_(plan.backward, workers.count(), resource),
+      accumulating_backward_(plan.accumulating_backward, workers.count(), resource),
       nests_(count_nests(plan), resource),
       fused_(resource) {
   fused_.reserve(plan.fusions.size());
@@ -34,19 +46,44 @@ Program::Program(const Plan& plan, std::pmr::memory_resource* resource)
 void Program::resolve(std::int64_t batch, const Memory& memory, const KernelTable& kernels) noexcept {
   const Resolution resolution{batch, memory, kernels, plan_.fusions.data(), fused_.data()};
   Nest* nest = nests_.data();
-  const auto resolve_all = [&](const Steps& steps, Records& records) {
-    for (std::size_t i = 0; i < steps.size(); ++i) {
-      steps[i].resolver(steps[i], resolution, records[i], nest);
-      if (steps[i].may_nest) ++nest;
-    }
-  };
-  resolve_all(plan_.constants, constants_);
-  resolve_all(plan_.forward, forward_);
-  resolve_all(plan_.backward, backward_);
-  resolve_all(plan_.accumulating_backward, accumulating_backward_);
+  for (Phase* phase : {&constants_, &forward_, &backward_, &accumulating_backward_}) resolve(*phase, resolution, nest);
 }
 
-std::size_t Program::bytes(const Plan& plan) noexcept {
+void Program::resolve(Phase& phase, const Resolution& at, Nest*& nest) noexcept {
+  const auto count = static_cast<std::size_t>(workers_.count());
+  bool is_any_cut = false;
+  for (std::size_t i = 0; i < phase.steps.size(); ++i) {
+    Record& record = phase.whole[i];
+    phase.steps[i].resolver(phase.steps[i], at, record, nest);
+    if (phase.steps[i].may_nest) ++nest;
+    if (phase.parts.empty()) continue;
+    const double work = can_be_cut(record) ? work_of(record) : 0;
+    phase.is_cut[i] = work >= kLeastStep;
+    if (!phase.is_cut[i]) continue;
+    is_any_cut = true;
+    for (std::size_t part = 0; part < count; ++part) {
+      phase.parts[i * count + part] = cut(record, static_cast<std::int32_t>(part), workers_.count());
+    }
+  }
+  phase.is_shared = is_any_cut;
+}
+
+void Program::run_shared(const Phase& phase) const noexcept {
+  const auto count = static_cast<std::size_t>(workers_.count());
+  for (std::size_t i = 0; i < phase.steps.size(); ++i) {
+    if (!phase.is_cut[i]) {
+      phase.whole[i].kernel(phase.whole[i].arguments);
+      continue;
+    }
+    const auto run_part = [](void* parts, std::int32_t part) noexcept {
+      const Record& record = static_cast<const Record*>(parts)[part];
+      record.kernel(record.arguments);
+    };
+    workers_.run(run_part, const_cast<Record*>(&phase.parts[i * count]));
+  }
+}
+
+std::size_t Program::bytes(const Plan& plan, std::int32_t parts) noexcept {
   const std::size_t steps =
       plan.constants.size() + plan.forward.size() + plan.backward.size() + plan.accumulating_backward.size();
   std::size_t fused = 0;
@@ -54,7 +91,8 @@ std::size_t Program::bytes(const Plan& plan) noexcept {
     fused += sizeof(Fusion) + sizeof(FusedProgram) + fusion.members.size() * sizeof(FusedMember) +
              fused_ops(fusion) * sizeof(FusedOp);
   }
-  return steps * (sizeof(Record) + sizeof(Step)) + count_nests(plan) * sizeof(Nest) + fused;
+  const auto records = static_cast<std::size_t>(parts > 1 ? parts + 1 : 1);
+  return steps * (records * sizeof(Record) + sizeof(Step)) + count_nests(plan) * sizeof(Nest) + fused;
 }
 
 }  // namespace nadir

@@ -9,13 +9,14 @@
 #include "plan/fused.h"
 #include "plan/plan.h"
 #include "plan/resolve.h"
+#include "session/workers.h"
 
 namespace nadir {
 
 class Program {
  public:
   // The plan must outlive the program and stay where it is.
-  Program(const Plan& plan, std::pmr::memory_resource* resource);
+  Program(const Plan& plan, const Workers& workers, std::pmr::memory_resource* resource);
 
   void resolve(std::int64_t batch, const Memory& memory, const KernelTable& kernels) noexcept;
 
@@ -24,20 +25,36 @@ class Program {
   void run_backward(bool accumulate) const noexcept { run(accumulate ? accumulating_backward_ : backward_); }
 
   // What a plan and its program take.
-  static std::size_t bytes(const Plan& plan) noexcept;
+  static std::size_t bytes(const Plan& plan, std::int32_t parts) noexcept;
 
  private:
   using Records = std::pmr::vector<Record>;
 
-  static void run(const Records& records) noexcept {
-    for (const Record& record : records) record.kernel(record.arguments);
+  // The records of a phase. Where there are threads, and enough to do for them, those of large steps are cut into a part for each.
+  struct Phase {
+    Phase(const Steps& steps, std::int32_t parts, std::pmr::memory_resource* resource);
+
+    const Steps& steps;
+    Records whole;
+    Records parts;                  // of step i from i * the number of threads on
+    std::pmr::vector<bool> is_cut;  // by step
+    bool is_shared = false;         // among threads
+  };
+
+  void resolve(Phase& phase, const Resolution& at, Nest*& nest) noexcept;
+  void run(const Phase& phase) const noexcept {
+    if (phase.is_shared) [[unlikely]]
+      return run_shared(phase);
+    for (const Record& record : phase.whole) record.kernel(record.arguments);
   }
+  void run_shared(const Phase& phase) const noexcept;
 
   const Plan& plan_;
-  Records constants_;
-  Records forward_;
-  Records backward_;
-  Records accumulating_backward_;
+  const Workers& workers_;
+  Phase constants_;
+  Phase forward_;
+  Phase backward_;
+  Phase accumulating_backward_;
   std::pmr::vector<Nest> nests_;
   std::pmr::vector<FusedProgram> fused_;
 };

@@ -19,6 +19,7 @@
 #include "base/options.h"
 #include "base/ref.h"
 #include "graph/graph.h"
+#include "plan/parts.h"
 #include "plan/plan.h"
 #include "session/block.h"
 #include "session/program.h"
@@ -33,6 +34,7 @@ struct SessionOptions {
   Finite finite = Finite::kLoss;
   bool skip = false;          // rather than stop
   std::size_t max_bytes = 0;  // 0: no limit
+  std::int32_t threads = 1;
 
   static SessionOptions parse(Options& options);
 };
@@ -78,8 +80,8 @@ class Session : public RefCounted {
 
   std::size_t arena_bytes() const noexcept { return arena_.bytes(); }
   std::size_t gradient_bytes() const noexcept;
-  std::size_t plan_bytes() const noexcept { return plan_bytes(plan_, slots_.size()); }
-  static std::size_t plan_bytes(const Plan& plan, std::size_t known_nodes) noexcept;
+  std::size_t plan_bytes() const noexcept { return plan_bytes(plan_, slots_.size(), options_); }
+  static std::size_t plan_bytes(const Plan& plan, std::size_t known_nodes, const SessionOptions& options) noexcept;
 
   // For optimisers. The stretches of parameters that the loss depends on.
   std::span<const Update> updates() const noexcept { return updates_; }
@@ -176,6 +178,22 @@ class Session : public RefCounted {
       error_.clear();
     return Status::kOk;
   }
+  // Calls change(first, count) for parts of so many elements, by all threads if it is enough work for them. Inside.
+  template <class Change>
+  void share(std::int64_t elements, Change change) const noexcept {
+    if (workers_.count() == 1 || elements < kLeastShared) return change(std::int64_t{0}, elements);
+    struct Job {
+      std::int64_t elements;
+      std::int32_t parts;
+      Change& change;
+    } job{elements, workers_.count(), change};
+    const auto run_part = [](void* context, std::int32_t part) noexcept {
+      const Job& shared = *static_cast<const Job*>(context);
+      const Range range = part_of(shared.elements, 64, part, shared.parts);
+      shared.change(range.first, range.count);
+    };
+    workers_.run(run_part, &job);
+  }
   // w = w - rate * gradient. Inside.
   void descend(double rate) noexcept;
   Status clip_norm_inside(const char* function, double most, double& norm) noexcept;
@@ -194,6 +212,8 @@ class Session : public RefCounted {
   Session(Graph& graph, std::size_t known_nodes, Plan plan, std::int64_t max_batch, const SessionOptions& options);
 
  private:
+  static constexpr std::int64_t kLeastShared = 1 << 17;  // elements to update by several threads
+
   // An input's values: in the arena, or the host's.
   struct Input {
     NodeIndex node;
@@ -259,6 +279,7 @@ class Session : public RefCounted {
   const SessionOptions options_;
   const std::int64_t max_batch_;
   const Plan plan_;
+  const Workers workers_;
   Program program_;
   Block arena_;
   Block gradients_[kFloatCount];

@@ -113,7 +113,7 @@ void check_kernel(Kernel kernel, const ConvGeometry& g, std::int64_t batch, cons
   std::vector<T> scratch(std::size_t{1} << 17, std::numeric_limits<T>::quiet_NaN());
   Guarded<T> out(wanted.size(), 1);
   Arguments arguments{};
-  arguments.conv = {out.data(), a.data(), b.data(), scratch.data(), batch, g};
+  arguments.conv = {out.data(), a.data(), b.data(), scratch.data(), batch, g, 0, g.out};
   kernel(arguments);
   const double bound = static_cast<double>(std::numeric_limits<T>::epsilon()) * 2000;
   for (std::size_t i = 0; i < wanted.size(); ++i) {

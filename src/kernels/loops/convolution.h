@@ -406,14 +406,14 @@ template <int kRows, int kColumns, class T>
   for (int i = 0; i < kRows * kColumns; ++i) sums[i] = sum_of(Pack<T>::load(lanes[i]));
 }
 
-// Adds to the weights [out, in, taps] of a group.
+// Adds to the weights [rows, in, taps] of a group.
 template <class T>
-[[gnu::noinline]] void add_to_weights(const Lines<T>& l, const ConvGeometry& g, const Tap* taps, std::int64_t tap_count,
-                                      std::int64_t plane, T* weights) {
+[[gnu::noinline]] void add_to_weights(const Lines<T>& l, const ConvGeometry& g, std::int64_t rows, const Tap* taps,
+                                      std::int64_t tap_count, std::int64_t plane, T* weights) {
   constexpr int kRows = kLinesAtOnce;
   constexpr int kColumns = 3;
   const std::int64_t weight_step = g.in * tap_count;
-  for (std::int64_t row = 0; row < g.out; row += kRows) {
+  for (std::int64_t row = 0; row < rows; row += kRows) {
     std::int64_t k = 0;
     std::int64_t tap = 0;
     for (std::int64_t column = 0; column < weight_step; column += kColumns) {
@@ -427,7 +427,7 @@ template <class T>
       T sums[kRows * kColumns];
       weight_tile<kRows, kColumns>(l, row, offsets, sums);
       // Rows and columns beyond the last mean nothing.
-      for (std::int64_t r = 0; r < kRows && row + r < g.out; ++r) {
+      for (std::int64_t r = 0; r < kRows && row + r < rows; ++r) {
         T* const to = weights + (row + r) * weight_step + column;
         for (std::int64_t c = 0; c < kColumns && column + c < weight_step; ++c) to[c] += sums[r * kColumns + c];
       }
@@ -462,21 +462,21 @@ template <class T>
   const T* const images_end = images + c.batch * g.groups * in_size;
   const T* const results = static_cast<const T*>(c.b);
   const T* const results_end = results + c.batch * g.groups * g.out * out_size;
-  T* weights = static_cast<T*>(c.out);
+  T* weights = static_cast<T*>(c.out) + c.first_out * g.in * taps;
   for (std::int64_t group = 0; group < g.groups; ++group, weights += g.out * g.in * taps) {
-    for (std::int64_t i = 0; i < g.out * g.in * taps; ++i) weights[i] = 0;
+    for (std::int64_t i = 0; i < c.count_out * g.in * taps; ++i) weights[i] = 0;
     for (std::int64_t n = 0; n < c.batch; n += most) {
       l.images = at_most(most, c.batch - n);
       for (std::int64_t i = 0; i < l.images; ++i) {
         const std::int64_t number = (n + i) * g.groups + group;
         fill_planes(images + number * in_size, images_end, g.in, g.rows.in, g.columns.in, rows, columns,
                     scratch.planes + i * l.planes_step, kConvSlack);
-        for (std::int64_t o = 0; o < g.out; ++o) {
-          fill_planes(results + (number * g.out + o) * out_size, results_end, 1, g.rows.out, g.columns.out, lines_down,
-                      lines_across, lines + i * l.lines_step + o * l.line, l.line - line);
+        for (std::int64_t o = 0; o < c.count_out; ++o) {
+          fill_planes(results + (number * g.out + c.first_out + o) * out_size, results_end, 1, g.rows.out,
+                      g.columns.out, lines_down, lines_across, lines + i * l.lines_step + o * l.line, l.line - line);
         }
       }
-      add_to_weights(l, g, scratch.taps, taps, plane, weights);
+      add_to_weights(l, g, c.count_out, scratch.taps, taps, plane, weights);
     }
   }
 }
