@@ -216,7 +216,7 @@ Pack<T> round_to_even(Pack<T> x) {
 
 // The elements of two vectors in turn: of their lower halves, or of their upper ones.
 template <bool kUpper, class T, int... kLanes>
-Pack<T> interleaved(Pack<T> a, Pack<T> b, std::integer_sequence<int, kLanes...>) {
+[[gnu::always_inline]] inline Pack<T> interleaved(Pack<T> a, Pack<T> b, std::integer_sequence<int, kLanes...>) {
   using Register = typename Pack<T>::Batch::register_type;
   constexpr int kWidth = Pack<T>::size;
   const Register x = a.value;
@@ -228,7 +228,7 @@ Pack<T> interleaved(Pack<T> a, Pack<T> b, std::integer_sequence<int, kLanes...>)
 // Transposes as many vectors as one has elements. Interleaving the rows of both halves turns the digits of (row, column) by one
 // binary place; as many turns as either has exchange them.
 template <class T>
-void transpose(Pack<T> (&rows)[Pack<T>::size]) {
+[[gnu::always_inline]] inline void transpose(Pack<T> (&rows)[Pack<T>::size]) {
   constexpr int kWidth = Pack<T>::size;
   using Lanes = std::make_integer_sequence<int, kWidth>;
 #pragma GCC unroll 4

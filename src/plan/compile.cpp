@@ -40,7 +40,7 @@ void settle(Place& place, const std::pmr::vector<Buffer>& buffers) noexcept {
 
 // Replaces buffers by places in the arena.
 void settle_all(Plan& plan, const std::pmr::vector<Buffer>& buffers) noexcept {
-  for (Steps* steps : {&plan.constants, &plan.forward, &plan.backward, &plan.accumulating_backward}) {
+  for (Steps* steps : {&plan.constants, &plan.weights, &plan.forward, &plan.backward, &plan.accumulating_backward}) {
     for (Step& step : *steps) {
       for (View& in : step.in) settle(in.place, buffers);
       settle(step.out.place, buffers);
@@ -67,6 +67,7 @@ Plan::Plan(std::pmr::memory_resource* resource)
       updates(resource),
       state_updates(resource),
       constants(resource),
+      weights(resource),
       forward(resource),
       backward(resource),
       accumulating_backward(resource),

@@ -292,6 +292,12 @@ class Resolver {
     op.kernel = at_.kernels.sum[dtype];
     op.arguments.sum = {out, in, outer, length, 1, static_cast<double>(step.divisor.at(at_.batch)), step.accumulate};
     program_.dtype = step.in[0].dtype;
+    const SumArguments& s = op.arguments.sum;
+    if (outer * length == 1 && s.divisor == 1 && !s.accumulate) {
+      op.kind = FusedOp::Kind::kLane;
+      op.kernel = at_.kernels.lanes[static_cast<int>(LaneId::copy)][dtype];
+      op.arguments.lane = {out, {in}, 1, 0, {}};
+    }
   }
 
   FusedOp& next() noexcept { return program_.ops[used_++]; }

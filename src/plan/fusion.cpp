@@ -113,7 +113,9 @@ class Fuser {
     std::pmr::vector<std::pmr::vector<Entry>> lists(resource_);
     Steps* const steps[] = {&plan_.forward, &plan_.backward, &plan_.accumulating_backward};
     for (const Steps* list : steps) lists.push_back(group(*list));
-    for (const Step& step : plan_.constants) note_uses(step, kMany);
+    for (const Steps* list : {&plan_.constants, &plan_.weights}) {
+      for (const Step& step : *list) note_uses(step, kMany);
+    }
     std::int32_t owner = 0;
     for (std::size_t i = 0; i < lists.size(); ++i) {
       for (const Entry& entry : lists[i]) {
@@ -483,6 +485,7 @@ class Fuser {
       for (const Step& step : steps) touch(step, now++);
     };
     touch_all(plan_.constants);
+    touch_all(plan_.weights);
     touch_all(plan_.forward);
     const std::int32_t start = now;
     touch_all(plan_.backward);

@@ -10,6 +10,7 @@ namespace nadir {
 
 namespace {
 
+constexpr std::int64_t kFewRows = 32;
 constexpr std::int64_t kSmallRows = 64;  // for which no panels are worth while
 
 void transpose(View& view) noexcept {
@@ -32,13 +33,14 @@ void transpose(MatmulArguments& p) noexcept {
 double product_cost(const MatmulArguments& p, int width) noexcept {
   constexpr double kCopy = 2;       // of a vector into a panel
   constexpr double kTranspose = 8;  // likewise, across the lines
-  constexpr double kScatter = 8;    // of a result
+  constexpr double kGather = 8;     // of a result that other terms are added to
+  constexpr double kScatter = 2;    // of a result
   const double vectors = static_cast<double>((p.n + width - 1) / width) * static_cast<double>(p.k);
   const double copies = p.b_column != 1 ? kTranspose : p.n % width != 0 ? kCopy : 0;
   // Results that are not stored as vectors are so for every block of terms.
-  const auto blocks = static_cast<double>(p.k / kProductDepth + 1);
-  const double scatters =
-      p.out_column != 1 ? kScatter * blocks * static_cast<double>(p.m) * static_cast<double>(p.n) : 0;
+  const auto blocks = static_cast<double>((p.k + kProductDepth - 1) / kProductDepth);
+  const double results = static_cast<double>(p.m) * static_cast<double>(p.n);
+  const double scatters = p.out_column != 1 ? (kScatter + kGather * (blocks - 1)) * results : 0;
   return vectors * (static_cast<double>(p.m) + copies) + scatters;
 }
 
@@ -118,6 +120,12 @@ void lower_product(Lowering& lowering, NodeIndex result, const Node& product, co
   const std::int64_t most = lowering.max_batch();
   const std::int64_t terms = a[columns].at(most);
   const std::int64_t rows = std::max(a[columns - 1].at(most), b[columns].at(most));
+  // Few rows are no longer worked on than it takes to turn the weights for them.
+  const bool is_turned = step.in[1].strides[static_cast<std::size_t>(columns)] != Extent{1, 0};
+  const bool is_weight = step.in[1].place.region == Place::Region::kParameter;
+  if (is_turned && is_weight && !lowering.trains() && a[columns - 1].at(most) <= kFewRows) {
+    step.in[1] = lowering.kept_copy(step.in[1]);
+  }
   step.may_nest = columns > 1;
   const auto to = lowering.destination(result, terms <= kProductDepth);
   step.out = to.view;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "base/error.h"
 #include "ops/registry.h"
@@ -125,6 +126,15 @@ View Lowering::dense(const View& view) {
   if (view.is_dense()) return view;
   const View copy = View::dense(new_buffer(view.dtype, view.shape.count()), view.dtype, view.shape);
   emit_lane(LaneId::copy, copy, view);
+  return copy;
+}
+
+View Lowering::kept_copy(const View& view) {
+  const View copy = View::dense(new_buffer(view.dtype, view.shape.count()), view.dtype, view.shape);
+  buffers_[copy.place.index].is_kept = buffers_[copy.place.index].is_there_first = true;
+  Steps* const steps = std::exchange(steps_, &plan_.weights);
+  emit_lane(LaneId::copy, copy, view);
+  steps_ = steps;
   return copy;
 }
 

@@ -37,6 +37,9 @@ class Lowering {
 
   // The same elements without gaps or repetition; copied where they are not so.
   View dense(const View& view);
+  // A dense copy of what depends on parameters alone, which is made anew when they have changed. For sessions that do not train.
+  View kept_copy(const View& view);
+  bool trains() const noexcept { return plan_.has_loss; }
   View reshaped(const View& view, const Shape& shape);
   Place new_buffer(DType dtype, Extent count);
   // Scratch for as many elements, for each of the parts.

@@ -98,6 +98,7 @@ struct Plan {
   std::pmr::vector<PlanStateUpdate> state_updates;
 
   Steps constants;  // depend on the batch alone: run when it changes
+  Steps weights;    // depend on parameters alone: run when they have changed
   Steps forward;
   Steps backward;               // overwrites the gradients
   Steps accumulating_backward;  // adds to them

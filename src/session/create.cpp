@@ -117,6 +117,7 @@ Session::Session(Graph& graph, std::size_t known_nodes, Plan plan, std::int64_t 
   memory_.arena = arena_.data();
   memory_.state = &state_;
   state_.is_training = plan_.has_loss;
+  needs_care_ = plan_.uses_state || !plan_.weights.empty();
   for (int i = 0; i < kFloatCount; ++i) {
     memory_.parameters[static_cast<std::size_t>(i)] = graph.parameters().block(dtype_at(i));
     memory_.gradients[static_cast<std::size_t>(i)] = gradients_[i].data();

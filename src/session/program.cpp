@@ -13,7 +13,8 @@ constexpr double kLeastStep = 20000;
 
 std::size_t count_nests(const Plan& plan) {
   std::ptrdiff_t count = 0;
-  for (const Steps* steps : {&plan.constants, &plan.forward, &plan.backward, &plan.accumulating_backward}) {
+  for (const Steps* steps :
+       {&plan.constants, &plan.weights, &plan.forward, &plan.backward, &plan.accumulating_backward}) {
     count += std::count_if(steps->begin(), steps->end(), [](const Step& step) { return step.may_nest; });
   }
   return static_cast<std::size_t>(count);
@@ -31,6 +32,7 @@ Program::Program(const Plan& plan, const Workers& workers, std::pmr::memory_reso
     : plan_(plan),
       workers_(workers),
       constants_(plan.constants, 1, resource),
+      weights_(plan.weights, 1, resource),
       forward_(plan.forward, workers.count(), resource),
       backward_(plan.backward, workers.count(), resource),
       accumulating_backward_(plan.accumulating_backward, workers.count(), resource),
@@ -46,7 +48,8 @@ Program::Program(const Plan& plan, const Workers& workers, std::pmr::memory_reso
 void Program::resolve(std::int64_t batch, const Memory& memory, const KernelTable& kernels) noexcept {
   const Resolution resolution{batch, memory, kernels, plan_.fusions.data(), fused_.data()};
   Nest* nest = nests_.data();
-  for (Phase* phase : {&constants_, &forward_, &backward_, &accumulating_backward_}) resolve(*phase, resolution, nest);
+  for (Phase* phase : {&constants_, &weights_, &forward_, &backward_, &accumulating_backward_})
+    resolve(*phase, resolution, nest);
 }
 
 void Program::resolve(Phase& phase, const Resolution& at, Nest*& nest) noexcept {
@@ -84,8 +87,8 @@ void Program::run_shared(const Phase& phase) const noexcept {
 }
 
 std::size_t Program::bytes(const Plan& plan, std::int32_t parts) noexcept {
-  const std::size_t steps =
-      plan.constants.size() + plan.forward.size() + plan.backward.size() + plan.accumulating_backward.size();
+  const std::size_t steps = plan.constants.size() + plan.weights.size() + plan.forward.size() + plan.backward.size() +
+                            plan.accumulating_backward.size();
   std::size_t fused = 0;
   for (const Fusion& fusion : plan.fusions) {
     fused += sizeof(Fusion) + sizeof(FusedProgram) + fusion.members.size() * sizeof(FusedMember) +

@@ -21,6 +21,7 @@ class Program {
   void resolve(std::int64_t batch, const Memory& memory, const KernelTable& kernels) noexcept;
 
   void run_constants() const noexcept { run(constants_); }
+  void run_weights() const noexcept { run(weights_); }
   void run_forward() const noexcept { run(forward_); }
   void run_backward(bool accumulate) const noexcept { run(accumulate ? accumulating_backward_ : backward_); }
 
@@ -52,6 +53,7 @@ class Program {
   const Plan& plan_;
   const Workers& workers_;
   Phase constants_;
+  Phase weights_;
   Phase forward_;
   Phase backward_;
   Phase accumulating_backward_;

@@ -170,6 +170,11 @@ Status Session::compute_with_care() noexcept {
     const Status status = prepare();
     if (status != Status::kOk) return status;
   }
+  if (!has_weights_ || weights_seen_ != graph_->parameters().version()) {
+    program_.run_weights();
+    weights_seen_ = graph_->parameters().version();
+    has_weights_ = true;
+  }
   state_.step = graph_->parameters().steps();
   state_.fault.is_set = false;
   program_.run_forward();

@@ -244,7 +244,7 @@ class Session : public RefCounted {
   Status prepare() noexcept;
   // Runs the forward pass of the present inputs, parameters and step.
   Status compute() noexcept {
-    if (!is_resolved_ || plan_.uses_state) [[unlikely]]
+    if (!is_resolved_ || needs_care_) [[unlikely]]
       return compute_with_care();
     program_.run_forward();
     return Status::kOk;
@@ -297,6 +297,9 @@ class Session : public RefCounted {
 
   std::int64_t batch_ = -1;            // of the records
   std::uint64_t parameters_seen_ = 0;  // the version that the last forward pass used
+  std::uint64_t weights_seen_ = 0;     // the version that the plan's weights were computed for
+  bool has_weights_ = false;           // they were computed
+  bool needs_care_ = false;            // of a forward pass: there are weights, or kernels that read or change the state
   bool is_resolved_ = false;
   bool has_results_ = false;    // a forward pass was made
   bool has_state_ = false;      // the last forward pass trained, and its state may be committed

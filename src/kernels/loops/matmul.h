@@ -154,6 +154,38 @@ template <class T>
   }
 }
 
+// Rows of a tile become the lines of the result.
+template <class T>
+[[gnu::noinline]] void store_transposed(const T* tile, std::int64_t width, const MatmulArguments& p, const Corner& at,
+                                        const T* bias) {
+  using V = Pack<T>;
+  constexpr std::int64_t kWidth = V::size;
+  for (std::int64_t row = 0; row < at.rows; row += kWidth) {
+    const std::int64_t rows = at.rows - row < kWidth ? at.rows - row : kWidth;
+    for (std::int64_t column = 0; column < at.columns; column += kWidth) {
+      V block[kWidth];
+#pragma GCC unroll 16
+      for (std::int64_t r = 0; r < kWidth; ++r) {
+        block[r] = r < rows ? V::load(tile + (row + r) * width + column) : V::splat(0);
+      }
+      transpose(block);
+      const std::int64_t columns = at.columns - column < kWidth ? at.columns - column : kWidth;
+      T* out = static_cast<T*>(p.out) + at.row + row + (at.column + column) * p.out_column;
+#pragma GCC unroll 16
+      for (std::int64_t c = 0; c < kWidth; ++c, out += p.out_column) {
+        if (c >= columns) continue;
+        V total = block[c];
+        if (bias) {
+          total =
+              total + (p.bias_by_row ? load_first(bias + at.row + row, rows) : V::splat(bias[at.column + column + c]));
+        }
+        if (p.accumulate) total = load_first(out, rows) + total;
+        store_first(total, out, rows);
+      }
+    }
+  }
+}
+
 template <class T>
 [[gnu::noinline]] void store_results(const T* tile, std::int64_t width, const MatmulArguments& p, const Corner& at,
                                      bool is_last) {
@@ -172,6 +204,7 @@ template <class T>
     }
     return;
   }
+  if (p.out_row == 1 && Pack<T>::size > 1) return store_transposed(tile, width, p, at, bias);
   for (std::int64_t c = 0; c < at.columns; ++c) {
     for (std::int64_t r = 0; r < at.rows; ++r) {
       T total = tile[r * width + c];
@@ -207,6 +240,24 @@ void product_panel(const MatmulArguments& p, Tile<T> t, std::int64_t l, std::int
   }
 }
 
+// The columns of a single row, by wide tiles, as far as they reach. Returns how many columns those are.
+template <class T>
+std::int64_t product_row(const MatmulArguments& p, Tile<T> t, const T* b, std::int64_t l) {
+  constexpr std::int64_t kWide = 4 * Pack<T>::size;
+  t.continues = l > 0;
+  t.accumulate = p.accumulate;
+  t.b_row = p.b_row;
+  const bool is_last = l + t.k == p.k;
+  std::int64_t column = 0;
+  for (; column + kWide <= p.n; column += kWide) {
+    t.b = b + l * p.b_row + column;
+    t.out = static_cast<T*>(p.out) + column;
+    t.bias = is_last && p.bias ? static_cast<const T*>(p.bias) + column : nullptr;
+    product_tile<1, 4>(t);
+  }
+  return column;
+}
+
 template <class T>
 void matmul_kernel(const Arguments& arguments) noexcept {
   const MatmulArguments& p = arguments.matmul;
@@ -237,7 +288,10 @@ void matmul_kernel(const Arguments& arguments) noexcept {
         t.a_column = kTileRows;
         a_next = kTileRows * t.k;
       }
-      for (block.column = 0; block.column < p.n; block.column += kPanel) {
+      block.column = 0;
+      // A single row has few sums: as many columns at a time as the latency of a sum asks for.
+      if (p.m == 1 && !packs_b && p.out_column == 1 && !p.bias_by_row) block.column = product_row(p, t, b, l);
+      for (; block.column < p.n; block.column += kPanel) {
         block.columns = p.n - block.column < kPanel ? p.n - block.column : kPanel;
         const std::int64_t width = block.columns > Pack<T>::size ? kPanel : std::int64_t{Pack<T>::size};
         t.b = b + l * p.b_row + block.column * p.b_column;
@@ -257,7 +311,7 @@ void matmul_kernel(const Arguments& arguments) noexcept {
 // ------------------------------------------------------------------------------------------------------ small products
 
 template <class T>
-void finish_product(T total, const MatmulArguments& p, std::int64_t i, std::int64_t j) {
+[[gnu::always_inline]] inline void finish_product(T total, const MatmulArguments& p, std::int64_t i, std::int64_t j) {
   T* const out = static_cast<T*>(p.out) + i * p.out_row + j * p.out_column;
   if (p.bias) total = total + static_cast<const T*>(p.bias)[p.bias_by_row ? i : j];
   if (p.accumulate) total = *out + total;
@@ -266,7 +320,7 @@ void finish_product(T total, const MatmulArguments& p, std::int64_t i, std::int6
 
 // Rows of a product with one column.
 template <int kRows, class T>
-void column_rows(const MatmulArguments& p, std::int64_t i) {
+[[gnu::always_inline]] inline void column_rows(const MatmulArguments& p, std::int64_t i) {
   const T* a = static_cast<const T*>(p.a) + i * p.a_row;
   const T* b = static_cast<const T*>(p.b);
   T totals[kRows] = {};
@@ -328,8 +382,12 @@ void small_matmul_kernel(const Arguments& arguments) noexcept {
   const bool packs = p.b_column != 1 || p.n < kWidth;
 #endif
   if (packs) {
-    for (std::int64_t l = 0; l < p.k; ++l) {
-      for (std::int64_t j = 0; j < p.n; ++j) packed[l * kWidth + j] = b[l * p.b_row + j * p.b_column];
+    if (p.k >= kWidth) {
+      pack_columns(packed, kWidth, b, p.n, p.b_column, p.b_row, p.k);
+    } else {
+      for (std::int64_t l = 0; l < p.k; ++l) {
+        for (std::int64_t j = 0; j < p.n; ++j) packed[l * kWidth + j] = b[l * p.b_row + j * p.b_column];
+      }
     }
     b = packed;
     b_row = kWidth;
