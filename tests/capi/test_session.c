@@ -413,6 +413,49 @@ static void parameters_that_the_loss_does_not_reach_are_untouched(void **state) 
   nadir_graph_free(g);
 }
 
+/* A session that does not train may keep its weights in another order; not after they have changed. */
+static void predictions_follow_the_parameters(void **state) {
+  const int64_t row[] = {NADIR_BATCH, 2}, column[] = {NADIR_BATCH, 1};
+  const double x[] = {1, 2}, first[] = {1, 2, 3, 4, 5, 6}, second[] = {7, 1, 1, 1, 0, 2}, target = 20;
+  nadir_graph *g = nadir_graph_new(NULL);
+  const nadir_node in = nadir_input_add(g, "x", NADIR_F64, row, 2);
+  const nadir_node y = nadir_linear_add(g, "l", in, 3, "bias=0");
+  const nadir_node t = nadir_input_add(g, "t", NADIR_F64, column, 2);
+  const nadir_node w = nadir_graph_find(g, "l.weight");
+  const int32_t axis = 1;
+  const nadir_node loss = nadir_mse_loss(g, nadir_sum(g, y, &axis, 1, "keepdim=1"), t, NULL);
+  nadir_session *predicts = nadir_session_new(g, NADIR_NONE, &y, 1, 1, NULL);
+  nadir_session *trains = nadir_session_new(g, loss, NULL, 0, 1, NULL);
+  double got[3];
+  (void)state;
+  assert_graph_ok(g);
+  assert_ok(nadir_session_write(predicts, in, x, sizeof x));
+  assert_ok(nadir_param_set(g, w, first, sizeof first));
+  assert_ok(nadir_forward(predicts));
+  assert_ok(nadir_session_read(predicts, y, got, sizeof got));
+  assert_exact(got[0], 1 + 4);
+  assert_exact(got[1], 3 + 8);
+  assert_exact(got[2], 5 + 12);
+  assert_ok(nadir_param_set(g, w, second, sizeof second));
+  assert_ok(nadir_forward(predicts));
+  assert_ok(nadir_session_read(predicts, y, got, sizeof got));
+  assert_exact(got[0], 7 + 2);
+  assert_exact(got[2], 0 + 4);
+  /* y = 9 + 3 + 4 = 16; the gradient of every row is 2 (16 - 20) x. */
+  assert_ok(nadir_session_write(trains, in, x, sizeof x));
+  assert_ok(nadir_session_write(trains, t, &target, sizeof target));
+  assert_ok(nadir_forward(trains));
+  assert_ok(nadir_backward(trains));
+  assert_ok(nadir_sgd_step(trains, 0.125));
+  assert_ok(nadir_forward(predicts));
+  assert_ok(nadir_session_read(predicts, y, got, sizeof got));
+  assert_exact(got[0], (7 + 1) + 2 * (1 + 2));
+  assert_exact(got[1], (1 + 1) + 2 * (1 + 2));
+  nadir_session_free(predicts);
+  nadir_session_free(trains);
+  nadir_graph_free(g);
+}
+
 #define test(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void) {
@@ -448,6 +491,7 @@ int main(void) {
       test(expressions_added_later_belong_to_later_sessions),
       cmocka_unit_test(children_keep_their_parents_alive),
       cmocka_unit_test(parameters_that_the_loss_does_not_reach_are_untouched),
+      cmocka_unit_test(predictions_follow_the_parameters),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
