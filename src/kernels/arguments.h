@@ -194,6 +194,7 @@ struct RandomArguments {
 };
 
 struct FusedProgram;
+struct Profiled;
 struct Nest;
 union Arguments;
 using Kernel = void (*)(const Arguments&) noexcept;
@@ -219,6 +220,7 @@ union Arguments {
   const RuleArguments* rule;  // which are many, and in no plan
   NestArguments nest;
   const FusedProgram* fused;
+  Profiled* profiled;
 };
 
 }  // namespace nadir

@@ -44,6 +44,25 @@ void Program::resolve(std::int64_t batch, const Memory& memory, const KernelTabl
   resolve_all(plan_.forward, forward_);
   resolve_all(plan_.backward, backward_);
   resolve_all(plan_.accumulating_backward, accumulating_backward_);
+  const std::span<Profiled> profile = profile_;
+  profile_ = {};  // what it holds are the records of before
+  set_profile(profile);
+}
+
+void Program::set_profile(std::span<Profiled> profile) noexcept {
+  Profiled* former = profile_.data();
+  Profiled* next = profile.data();
+  for (Records* records : {&constants_, &forward_, &backward_, &accumulating_backward_}) {
+    if (!profile_.empty()) {
+      unwrap(*records, former);
+      former += records->size();
+    }
+    if (!profile.empty()) {
+      wrap(*records, next);
+      next += records->size();
+    }
+  }
+  profile_ = profile;
 }
 
 std::size_t Program::bytes(const Plan& plan) noexcept {

@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <memory_resource>
+#include <span>
 #include <vector>
 
 #include "plan/fused.h"
 #include "plan/plan.h"
 #include "plan/resolve.h"
+#include "session/profile.h"
 
 namespace nadir {
 
@@ -18,6 +20,9 @@ class Program {
   Program(const Plan& plan, std::pmr::memory_resource* resource);
 
   void resolve(std::int64_t batch, const Memory& memory, const KernelTable& kernels) noexcept;
+
+  // From now on every record is profiled in its place of `profile`, or none if that is empty. It must outlive that.
+  void set_profile(std::span<Profiled> profile) noexcept;
 
   void run_constants() const noexcept { run(constants_); }
   void run_forward() const noexcept { run(forward_); }
@@ -40,6 +45,7 @@ class Program {
   Records accumulating_backward_;
   std::pmr::vector<Nest> nests_;
   std::pmr::vector<FusedProgram> fused_;
+  std::span<Profiled> profile_;
 };
 
 }  // namespace nadir

@@ -1,0 +1,80 @@
+#include "session/profile.h"
+
+#include <chrono>
+
+#include "plan/cost.h"
+#include "plan/dump.h"
+#include "session/session.h"
+
+namespace nadir {
+
+namespace {
+
+std::uint64_t now() noexcept {
+  using std::chrono::nanoseconds;
+  const auto time = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<nanoseconds>(time).count());
+}
+
+void run_profiled(const Arguments& arguments) noexcept {
+  Profiled& profiled = *arguments.profiled;
+  const std::uint64_t start = now();
+  profiled.record.kernel(profiled.record.arguments);
+  profiled.nanoseconds += now() - start;
+  ++profiled.calls;
+}
+
+}  // namespace
+
+void wrap(std::span<Record> records, Profiled* profile) noexcept {
+  for (Record& record : records) {
+    profile->record = record;
+    record.kernel = run_profiled;
+    record.arguments.profiled = profile++;
+  }
+}
+
+void unwrap(std::span<Record> records, const Profiled* profile) noexcept {
+  for (Record& record : records) record = (profile++)->record;
+}
+
+std::size_t Session::steps() const noexcept {
+  std::size_t steps = 0;
+  for (int phase = 0; phase < kPlanPhases; ++phase) steps += steps_of(plan_, phase).size();
+  return steps;
+}
+
+Status Session::set_profiling(bool on) {
+  Profile other(on ? steps() : 0, &graph_->host());
+  return inside(Gate::Access::kNone, [&, this] {
+    program_.set_profile({});
+    is_profiling_ = on;
+    profile_.swap(other);
+    program_.set_profile(profile_);
+    return done();
+  });
+}
+
+Status Session::profile(std::size_t number, StepProfile& to) const noexcept {
+  return inside(Gate::Access::kNone, [&, this] {
+    if (number >= steps()) return Status::kArgument;
+    if (!is_profiling_) return Status::kState;
+    std::size_t index = number;
+    int phase = 0;
+    while (index >= steps_of(plan_, phase).size()) index -= steps_of(plan_, phase++).size();
+    const Step& step = steps_of(plan_, phase)[index];
+    const Cost cost = cost_of(plan_, step, batch_ >= 0 ? batch_ : max_batch_);
+    const Profiled& profiled = profile_[number];
+    to = {phase,      step.what, name_of_origin(owner(), step).data(), profiled.calls, profiled.nanoseconds,
+          cost.bytes, cost.flops};
+    return Status::kOk;
+  });
+}
+
+PlanOwner Session::owner() const noexcept { return {*graph_, slots_.size(), max_batch_}; }
+
+void Session::dump(bool is_dot, Text& text) const noexcept {
+  (is_dot ? dump_plan_dot : dump_plan_text)(plan_, owner(), text);
+}
+
+}  // namespace nadir

@@ -1,0 +1,38 @@
+// Profiling: while it is on, a record of a program is one of a kernel that runs the true one, counts it and times it. A program
+// that is not profiled has none of this in its way.
+#pragma once
+
+#include <cstdint>
+#include <memory_resource>
+#include <span>
+#include <vector>
+
+#include "plan/resolve.h"
+
+namespace nadir {
+
+struct Profiled {
+  Record record;  // the true one
+  std::uint64_t calls = 0;
+  std::uint64_t nanoseconds = 0;
+};
+
+// One a record, in the order of a plan's steps.
+using Profile = std::pmr::vector<Profiled>;
+
+// Puts the records into the profile and what profiles them into their place, and back. REQUIRES: as many of one as of the other.
+void wrap(std::span<Record> records, Profiled* profile) noexcept;
+void unwrap(std::span<Record> records, const Profiled* profile) noexcept;
+
+// What a profile says of a step.
+struct StepProfile {
+  int phase = 0;
+  const char* what = "";
+  const char* node = "";
+  std::uint64_t calls = 0;
+  std::uint64_t nanoseconds = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t flops = 0;
+};
+
+}  // namespace nadir
