@@ -48,6 +48,7 @@ nadir_status nadir_session_profile(const nadir_session* session, int32_t index, 
   entry->step = index;
   entry->what = profile.what;
   entry->node = profile.node;
+  entry->param = profile.parameter;
   entry->calls = profile.calls;
   entry->nanoseconds = profile.nanoseconds;
   entry->bytes = profile.bytes;

@@ -1456,6 +1456,7 @@ typedef struct nadir_profile_entry {
   int32_t step;         /* its number, as in nadir_session_dump */
   const char *what;     /* what it does, as there; a static string */
   const char *node;     /* the name of its node, as there; the graph's, stable */
+  const char *param;    /* the name of the parameter whose gradient it writes, or NULL; the graph's, stable */
   uint64_t calls;       /* so many times it ran */
   uint64_t nanoseconds; /* in all calls */
   uint64_t bytes;       /* moved by a call */

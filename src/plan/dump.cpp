@@ -288,6 +288,16 @@ std::string_view name_of_origin(const PlanOwner& owner, const Step& step) noexce
   return step.origin < owner.known_nodes ? owner.graph[step.origin].name() : "gradient";
 }
 
+const Parameter* gradient_of(const Plan& plan, const PlanOwner& owner, const Step& step) noexcept {
+  const Parameter* found = nullptr;
+  auto look = [&](const Access& access) {
+    const Place& place = access.stretch.place;
+    if (access.writes && place.region == Place::Region::kGradient) found = find_at(owner.graph.parameters(), place);
+  };
+  each_access(plan, step, owner.max_batch, look);
+  return found;
+}
+
 void dump_plan_text(const Plan& plan, const PlanOwner& owner, Text& text) {
   Writer(plan, owner, text, false).write_text();
 }

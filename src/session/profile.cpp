@@ -26,16 +26,19 @@ void run_profiled(const Arguments& arguments) noexcept {
 
 }  // namespace
 
-void wrap(std::span<Record> records, Profiled* profile) noexcept {
-  for (Record& record : records) {
-    profile->record = record;
-    record.kernel = run_profiled;
-    record.arguments.profiled = profile++;
+void Program::set_profile(std::span<Profiled> profile) noexcept {
+  Profiled* former = profile_.data();
+  Profiled* next = profile.data();
+  for (Records* records : {&constants_, &forward_, &backward_, &accumulating_backward_}) {
+    for (Record& record : *records) {
+      if (former) record = (former++)->record;
+      if (!next) continue;
+      next->record = record;
+      record.kernel = run_profiled;
+      record.arguments.profiled = next++;
+    }
   }
-}
-
-void unwrap(std::span<Record> records, const Profiled* profile) noexcept {
-  for (Record& record : records) record = (profile++)->record;
+  profile_ = profile;
 }
 
 std::size_t Session::steps() const noexcept {
@@ -65,8 +68,15 @@ Status Session::profile(std::size_t number, StepProfile& to) const noexcept {
     const Step& step = steps_of(plan_, phase)[index];
     const Cost cost = cost_of(plan_, step, batch_ >= 0 ? batch_ : max_batch_);
     const Profiled& profiled = profile_[number];
-    to = {phase,      step.what, name_of_origin(owner(), step).data(), profiled.calls, profiled.nanoseconds,
-          cost.bytes, cost.flops};
+    const Parameter* const parameter = gradient_of(plan_, owner(), step);
+    to.phase = phase;
+    to.what = step.what;
+    to.node = name_of_origin(owner(), step).data();
+    to.parameter = parameter ? name_of_node(parameter->node).data() : nullptr;
+    to.calls = profiled.calls;
+    to.nanoseconds = profiled.nanoseconds;
+    to.bytes = cost.bytes;
+    to.flops = cost.flops;
     return Status::kOk;
   });
 }

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <memory_resource>
-#include <span>
 #include <vector>
 
 #include "plan/resolve.h"
@@ -20,15 +19,12 @@ struct Profiled {
 // One a record, in the order of a plan's steps.
 using Profile = std::pmr::vector<Profiled>;
 
-// Puts the records into the profile and what profiles them into their place, and back. REQUIRES: as many of one as of the other.
-void wrap(std::span<Record> records, Profiled* profile) noexcept;
-void unwrap(std::span<Record> records, const Profiled* profile) noexcept;
-
 // What a profile says of a step.
 struct StepProfile {
   int phase = 0;
   const char* what = "";
   const char* node = "";
+  const char* parameter = nullptr;  // whose gradient it writes
   std::uint64_t calls = 0;
   std::uint64_t nanoseconds = 0;
   std::uint64_t bytes = 0;

@@ -49,22 +49,6 @@ void Program::resolve(std::int64_t batch, const Memory& memory, const KernelTabl
   set_profile(profile);
 }
 
-void Program::set_profile(std::span<Profiled> profile) noexcept {
-  Profiled* former = profile_.data();
-  Profiled* next = profile.data();
-  for (Records* records : {&constants_, &forward_, &backward_, &accumulating_backward_}) {
-    if (!profile_.empty()) {
-      unwrap(*records, former);
-      former += records->size();
-    }
-    if (!profile.empty()) {
-      wrap(*records, next);
-      next += records->size();
-    }
-  }
-  profile_ = profile;
-}
-
 std::size_t Program::bytes(const Plan& plan) noexcept {
   const std::size_t steps =
       plan.constants.size() + plan.forward.size() + plan.backward.size() + plan.accumulating_backward.size();

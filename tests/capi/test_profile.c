@@ -152,8 +152,10 @@ static void entries_have_the_names_of_the_dump(void **state) {
   assert_string_equal(entry.node, nadir_graph_node_name(f->graph, f->y));
   entry = find_entry(f->train, NADIR_PHASE_FORWARD, "fused");
   assert_string_equal(entry.node, nadir_graph_node_name(f->graph, f->loss));
+  assert_null(entry.param);
   entry = find_entry(f->train, NADIR_PHASE_BACKWARD, "matmul");
   assert_string_equal(entry.node, "gradient");
+  assert_string_equal(entry.param, "fit.weight");
 }
 
 /* ------------------------------------------------------------------------------------------------- bytes and flops */
