@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "problems.h"
+#include "profile.h"
 #include "worker.h"
 
 namespace {
@@ -37,6 +38,7 @@ class Model {
   void compile(nadir_node loss, std::vector<nadir_node> outputs, std::int64_t batch) {
     session = nadir_session_new(graph, loss, outputs.data(), static_cast<std::int32_t>(outputs.size()), batch, nullptr);
     need(session != nullptr, nadir_graph_error(graph));
+    last = session;
   }
   void optimize(Rule rule, double rate) {
     optimizer = (rule == Rule::kSgd ? nadir_sgd_new : nadir_adam_new)(session, rate, nullptr);
@@ -73,6 +75,7 @@ class Model {
   nadir_graph* graph = nadir_graph_new(nullptr);
   nadir_session* session = nullptr;
   nadir_optimizer* optimizer = nullptr;
+  inline static nadir_session* last = nullptr;  // that was compiled
 };
 
 // ------------------------------------------------------------------------------------------------------------- a line
@@ -464,7 +467,8 @@ Entry entry(const std::string& job, const std::string& candidate, Arguments... a
 
 }  // namespace
 
-int main() {
+// A worker; or, with a job for an argument, its profile.
+int main(int count, char** arguments) {
   // On several threads, told by the environment, only what is large enough.
   if (const char* name = std::getenv("BENCH_CANDIDATE")) {
     return serve("", {entry<CnnTask>(Cnn::kJob, name), entry<MlpTask>(kWide.job, name, kWide)});
@@ -483,5 +487,6 @@ int main() {
   entries.push_back({Attention::kJob, "nadir", attention});
   entries.push_back({LayerNorm::kJob, "nadir", layer_norm});
   entries.push_back({BatchNorm::kJob, "nadir", batch_norm});
+  if (count > 1) return profile({arguments + 1, arguments + count}, entries, [] { return Model::last; });
   return serve(std::string("Nadir ") + nadir_version_string() + ", kernels " + nadir_isa(), entries);
 }

@@ -1420,6 +1420,84 @@ NADIR_API const char *nadir_session_error(const nadir_session *session);
 NADIR_API nadir_status nadir_session_memory(const nadir_session *session, const char *part, size_t *bytes);
 
 /**
+ * Writes the session's plan as a text for people: how `nadir_graph_dump` writes the graph. As "text" it has a line a step, by phases:
+ *
+ *     number node = what(operands) -> where the result lies
+ *
+ * and the same, indented, for each member of a step that several operations were fused into. `node` is the one that the step
+ * was made for, "gradient" for what only gradients need; `what` is an operation, such as "matmul" or "exp", or "fused". Operands
+ * and results are a parameter, its gradient, an input, a state or a constant by name, a stretch of the arena, or a register: working
+ * memory of a fused step, which stays in the cache. The phases are
+ *
+ *     constants                computed when the batch changes
+ *     weights                  computed when parameters have changed, in a session that does not train
+ *     forward                  by `nadir_forward`
+ *     backward                 by `nadir_backward` after `nadir_zero_grad`
+ *     accumulating backward    by other calls of `nadir_backward`
+ *
+ * At the end are the places of inputs and outputs and the sizes of all. Bytes and offsets are those at the largest batch. As "dot" it
+ * is a graph of the steps, the inputs and the graph's parameters.
+ *
+ * Threads: any, at any time. Errors: as for `nadir_graph_dump`. Stores no message.
+ */
+NADIR_API nadir_status nadir_session_dump(const nadir_session *session, const char *format, char *buffer,
+                                          size_t capacity, size_t *needed);
+
+/** The number of steps of the plan, whatever their phase; 0 for NULL. Any thread. */
+NADIR_API int32_t nadir_session_step_count(const nadir_session *session);
+
+/**
+ * Switches profiling on (any number but 0), with all counters at 0, or off (0). While it is on, the session counts every step that it
+ * runs for whatever call, and adds the time between two readings of a monotonic clock around it, which is too long by the time of a
+ * reading, some 20 ns. Results are the same to the bit. The counters' memory is reserved here, not in a step, and returned when it is
+ * switched off; `nadir_session_memory` does not count it.
+ *
+ * Errors: NADIR_E_ARGUMENT for NULL; NADIR_E_NO_MEMORY, where all stays as it was; NADIR_E_BUSY.
+ */
+NADIR_API nadir_status nadir_session_set_profiling(nadir_session *session, int32_t on);
+
+#define NADIR_PHASE_CONSTANTS 1
+#define NADIR_PHASE_WEIGHTS 2
+#define NADIR_PHASE_FORWARD 3
+#define NADIR_PHASE_BACKWARD 4
+#define NADIR_PHASE_ACCUMULATING 5
+
+/**
+ * What profiling tells of a step. Bytes and flops are computed from the plan, at the batch of the last forward pass, or the largest
+ * one before the first.
+ *
+ * The bytes are those of the operands in memory and of the result, also where it is in the cache: an operand that is repeated by
+ * broadcasting counts once, and so do operands of a fused step that are the same memory; what one member writes for another one
+ * does not count as read, and neither do registers and working memory. A result that is added to is read and written. By an index
+ * as many elements of a table are moved as are read or added.
+ *
+ * Flops are 2 m n k for a product of matrices; 2 for each element of a convolution's result, tap of its kernel and channel of a group,
+ * and the same for its gradients; one for each element that a reduction reads, one for each element and tap of a pooling's result,
+ * one for each element that is added by an index; one for each element of the result of an elementwise operation, however
+ * much it costs, but for casts and copies. A fused step has those of its members.
+ */
+typedef struct nadir_profile_entry {
+  size_t struct_size;   /* sizeof(nadir_profile_entry), set by the caller */
+  int32_t phase;        /* NADIR_PHASE_… */
+  int32_t step;         /* its number, as in nadir_session_dump */
+  const char *what;     /* what it does, as there; a static string */
+  const char *node;     /* the name of its node, as there; the graph's, stable */
+  const char *param;    /* the name of the parameter whose gradient it writes, or NULL; the graph's, stable */
+  uint64_t calls;       /* so many times it ran */
+  uint64_t nanoseconds; /* in all calls */
+  uint64_t bytes;       /* moved by a call */
+  uint64_t flops;       /* floating point operations of a call */
+} nadir_profile_entry;
+
+/**
+ * Fills in `*entry` for step number `index`, from 0 to `nadir_session_step_count` - 1.
+ *
+ * Errors: NADIR_E_ARGUMENT for a NULL, a struct_size that is too small or an index out of its range; NADIR_E_STATE while profiling is
+ * off; NADIR_E_BUSY. Stores no message; the entry is then as it was.
+ */
+NADIR_API nadir_status nadir_session_profile(const nadir_session *session, int32_t index, nadir_profile_entry *entry);
+
+/**
  * Says whether the session trains (any number but 0) or evaluates (0): see the random numbers. It trains at first if it has a
  * loss. A backward pass then wants a new forward pass. Errors: NADIR_E_ARGUMENT for NULL; NADIR_E_BUSY.
  */

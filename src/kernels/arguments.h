@@ -195,6 +195,7 @@ struct RandomArguments {
 };
 
 struct FusedProgram;
+struct Profiled;
 struct Nest;
 union Arguments;
 using Kernel = void (*)(const Arguments&) noexcept;
@@ -230,6 +231,7 @@ union Arguments {
   const RuleArguments* rule;  // which are many, and in no plan
   NestArguments nest;
   FusedArguments fused;
+  Profiled* profiled;
 };
 
 }  // namespace nadir

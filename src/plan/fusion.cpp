@@ -330,6 +330,7 @@ class Fuser {
 
     Step step;
     step.kind = Step::Kind::kFused;
+    step.what = "fused";
     step.resolver = resolve_fused;
     step.origin = fusion.members.back().step.origin;
     step.fusion = static_cast<std::uint32_t>(plan_.fusions.size());

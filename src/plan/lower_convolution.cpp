@@ -51,6 +51,7 @@ void lower_convolution(Lowering& lowering, NodeIndex index, Variant variant) {
   const Node& node = lowering.graph()[index];
   Step step;
   step.resolver = resolve_convolution;
+  step.kind = Step::Kind::kConvolution;
   step.variant = variant;
   step.conv = node.attributes.as<ConvGeometry>();
   step.in[0] = lowering.dense(lowering.operand(node, 0));
@@ -94,6 +95,7 @@ void lower_max_pool_index(Lowering& lowering, NodeIndex index) {
   const Node& node = lowering.graph()[index];
   Step step;
   step.resolver = resolve_pooling;
+  step.kind = Step::Kind::kPooling;
   step.conv = node.attributes.as<ConvGeometry>();
   step.in[0] = lowering.dense(lowering.operand(node, 0));
   step.count = step.in[0].shape.count_over(0, 2);

@@ -48,6 +48,7 @@ Step indexing_step(Lowering& lowering, NodeIndex node, int axis, int variant, co
   lowering.use_state();
   Step step;
   step.resolver = resolve_indexing;
+  step.kind = Step::Kind::kIndexing;
   step.variant = static_cast<std::uint8_t>(variant);
   step.node = node;
   step.outer = table.shape.count_over(0, axis);
@@ -89,6 +90,7 @@ void lower_adding(Lowering& lowering, NodeIndex index, Variant variant) {
   const int kind = variant | kScatter | (starts_at_zero ? kFromZero : 0);
   Step step = indexing_step(lowering, index, axis, kind, out, numbers);
   step.in[1] = values;
+  step.accumulate = !starts_at_zero;
   step.out = step.in[0] = out;
   lowering.emit(step);
 }

@@ -111,6 +111,8 @@ void lower_product(Lowering& lowering, NodeIndex result, const Node& product, co
   const auto [transpose_a, transpose_b] = product.attributes.as<MatmulAttributes>();
   Step step;
   step.resolver = resolve_product;
+  step.kind = Step::Kind::kProduct;
+  step.what = "matmul";
   step.in = {lowering.operand(product, 0), lowering.operand(product, 1), bias};
   if (transpose_a) transpose(step.in[0]);
   if (transpose_b) transpose(step.in[1]);

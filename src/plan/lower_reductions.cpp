@@ -120,7 +120,8 @@ void resolve_sum(const Step& step, const Resolution& at, Record& record, Nest*) 
 Step reduction_step(Variant variant) {
   Step step;
   step.resolver = resolve_reduction;
-  if (variant == kMax || variant == kMin) step.kind = Step::Kind::kExtreme;
+  step.kind = variant == kMax || variant == kMin ? Step::Kind::kExtreme : Step::Kind::kReduction;
+  if (step.kind == Step::Kind::kExtreme) step.what = variant == kMax ? "max" : "min";
   step.variant = variant;
   return step;
 }
@@ -129,6 +130,7 @@ Step sum_step() {
   Step step;
   step.resolver = resolve_sum;
   step.kind = Step::Kind::kSum;
+  step.what = "sum";
   return step;
 }
 
@@ -163,6 +165,7 @@ void lower_sum_or_mean(Lowering& lowering, NodeIndex index) {
     step.out = to.view;
     step.accumulate = to.accumulate;
     step.divisor = id_of(node) == OpId::mean ? groups.reduced_length() : Extent{};
+    step.what = node.op->name;
     lowering.emit(step);
   });
 }

@@ -1,6 +1,7 @@
 #include "plan/lowering.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -9,6 +10,27 @@
 #include "plan/resolve.h"
 
 namespace nadir {
+
+namespace {
+
+// The names of the lane functions in their order, each ended by 0.
+constexpr char kLaneNames[] =
+#define UNARY(name) #name "\0"
+#define SCALED(name) #name "\0"
+#define BINARY(name) #name "\0"
+#define TEST(name) #name "\0"
+#define COMPARE(name) #name "\0"
+#define LOGICAL(name) #name "\0"
+#include "ops/registry.def"
+    "logical_not\0where\0cast\0cast\0cast\0cast\0cast\0copy";
+
+const char* name_of(LaneId lane) noexcept {
+  const char* name = kLaneNames;
+  for (int i = 0; i < static_cast<int>(lane); ++i) name += std::strlen(name) + 1;
+  return name;
+}
+
+}  // namespace
 
 Lowering::Lowering(const Graph& graph, const Wanted& wanted, const Analysis& analysis, Plan& plan)
     : graph_(graph),
@@ -184,7 +206,13 @@ Place Lowering::add_constant(NodeIndex index) {
 
 void Lowering::emit(const Step& step) {
   steps_->push_back(step);
-  steps_->back().origin = current_;
+  Step& emitted = steps_->back();
+  emitted.origin = current_;
+  if (step.kind == Step::Kind::kLane) {
+    emitted.what = name_of(step.lane);
+  } else if (!step.what) {
+    emitted.what = graph_[current_].op->name;
+  }
 }
 
 void Lowering::emit_lane(LaneId lane, const View& out, const View& a, const View& b) {

@@ -23,8 +23,19 @@ struct Record;
 struct Resolution;
 
 struct Step {
-  // What fusion knows of a step.
-  enum class Kind : std::uint8_t { kOther, kLane, kSum, kExtreme, kFused };
+  // What fusion and reports know of a step. Sums and extremes may be fused; other reductions are not.
+  enum class Kind : std::uint8_t {
+    kOther,
+    kLane,
+    kSum,
+    kExtreme,
+    kFused,
+    kReduction,
+    kProduct,
+    kConvolution,
+    kPooling,
+    kIndexing
+  };
 
   // Turns the step into a record. `nest` is null unless may_nest; it must stay where it is.
   using Resolver = void (*)(const Step&, const Resolution&, Record&, Nest* nest) noexcept;
@@ -39,6 +50,7 @@ struct Step {
   std::uint8_t variant = 0;         // which of a family's kernels
   NodeIndex node = 0;               // of which an index may be wrong
   NodeIndex origin = 0;             // the node that it was lowered for
+  const char* what = nullptr;       // what it does, for reports; a static string
   std::uint64_t key = 0;            // of random numbers
   std::array<double, 2> numbers{};  // of a SCALED operation, or of random numbers
   double mean = 0;                  // of random numbers

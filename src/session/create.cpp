@@ -113,7 +113,8 @@ Session::Session(Graph& graph, std::size_t known_nodes, Plan plan, std::int64_t 
       inputs_(&graph.host()),
       input_data_(&graph.host()),
       slots_(&graph.host()),
-      updates_(&graph.host()) {
+      updates_(&graph.host()),
+      profile_(&graph.host()) {
   memory_.arena = arena_.data();
   memory_.state = &state_;
   state_.is_training = plan_.has_loss;

@@ -50,6 +50,9 @@ void Program::resolve(std::int64_t batch, const Memory& memory, const KernelTabl
   Nest* nest = nests_.data();
   for (Phase* phase : {&constants_, &weights_, &forward_, &backward_, &accumulating_backward_})
     resolve(*phase, resolution, nest);
+  const std::span<Profiled> profile = profile_;
+  profile_ = {};  // what it holds are the records of before
+  set_profile(profile);
 }
 
 void Program::resolve(Phase& phase, const Resolution& at, Nest*& nest) noexcept {
@@ -82,7 +85,10 @@ void Program::run_shared(const Phase& phase) const noexcept {
       const Record& record = static_cast<const Record*>(parts)[part];
       record.kernel(record.arguments);
     };
+    const bool is_profiled = !profile_.empty();
+    const std::uint64_t start = is_profiled ? profile_clock() : 0;
     workers_.run(run_part, const_cast<Record*>(&phase.parts[i * count]));
+    if (is_profiled) phase.whole[i].arguments.profiled->note(start);
   }
 }
 

@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <memory_resource>
+#include <span>
 #include <vector>
 
 #include "plan/fused.h"
 #include "plan/plan.h"
 #include "plan/resolve.h"
+#include "session/profile.h"
 #include "session/workers.h"
 
 namespace nadir {
@@ -19,6 +21,9 @@ class Program {
   Program(const Plan& plan, const Workers& workers, std::pmr::memory_resource* resource);
 
   void resolve(std::int64_t batch, const Memory& memory, const KernelTable& kernels) noexcept;
+
+  // From now on every record is profiled in its place of `profile`, or none if that is empty. It must outlive that.
+  void set_profile(std::span<Profiled> profile) noexcept;
 
   void run_constants() const noexcept { run(constants_); }
   void run_weights() const noexcept { run(weights_); }
@@ -59,6 +64,7 @@ class Program {
   Phase accumulating_backward_;
   std::pmr::vector<Nest> nests_;
   std::pmr::vector<FusedProgram> fused_;
+  std::span<Profiled> profile_;
 };
 
 }  // namespace nadir

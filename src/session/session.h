@@ -22,10 +22,13 @@
 #include "plan/parts.h"
 #include "plan/plan.h"
 #include "session/block.h"
+#include "session/profile.h"
 #include "session/program.h"
 #include "session/update.h"
 
 namespace nadir {
+
+struct PlanOwner;
 
 // What to do about values that are NaN or infinite.
 struct SessionOptions {
@@ -77,6 +80,14 @@ class Session : public RefCounted {
   // Keeps a failure that was found before entering, unless someone is inside.
   Status reject(Status status, const char* function, std::string_view message) noexcept;
   Status reject(const LastError& error) noexcept;
+
+  // The plan, as src/plan/dump.h writes it. Any thread.
+  void dump(bool is_dot, Text& text) const noexcept;
+  // The steps of the plan.
+  std::size_t steps() const noexcept;
+  // Counts and times the steps from now on, from 0, or no longer. Throws std::bad_alloc, before anything.
+  Status set_profiling(bool on);
+  Status profile(std::size_t number, StepProfile& to) const noexcept;
 
   std::size_t arena_bytes() const noexcept { return arena_.bytes(); }
   std::size_t gradient_bytes() const noexcept;
@@ -232,6 +243,7 @@ class Session : public RefCounted {
     std::uint32_t index = 0;
   };
 
+  PlanOwner owner() const noexcept;
   std::string_view name_of_node(NodeIndex node) const noexcept { return (*graph_)[node].name(); }
   void describe_inputs();
   void describe_slots(std::size_t known_nodes);
@@ -289,6 +301,7 @@ class Session : public RefCounted {
   std::pmr::vector<const std::byte*> input_data_;
   std::pmr::vector<Slot> slots_;  // by node
   std::pmr::vector<Update> updates_;
+  Profile profile_;  // empty unless it is on
   const void* loss_ = nullptr;
   DType loss_dtype_ = DType::kF32;
   bool checks_loss_ = false;
@@ -306,7 +319,8 @@ class Session : public RefCounted {
   bool was_skipped_ = false;    // a backward pass was, since the last zero_grad
   bool can_go_back_ = false;    // one that no backward pass has used, of the present inputs
   bool has_gradients_ = false;  // else they count as zero, whatever they hold
-  bool is_skipping_ = false;    // the last forward pass had a loss that is not finite, and the host wants to go on
+  bool is_profiling_ = false;
+  bool is_skipping_ = false;  // the last forward pass had a loss that is not finite, and the host wants to go on
   LastError error_;
 };
 

@@ -95,12 +95,18 @@ static void calls_without_a_graph_are_answered(void **state) {
 
 static void calls_without_a_session_are_answered(void **state) {
   const nadir_node node = 1;
+  nadir_profile_entry entry;
   float value = 0;
   size_t bytes;
   (void)state;
+  entry.struct_size = sizeof entry;
   assert_status(nadir_session_status(NULL), NADIR_E_ARGUMENT);
   assert_non_null(nadir_session_error(NULL));
   assert_status(nadir_session_memory(NULL, "total", &bytes), NADIR_E_ARGUMENT);
+  assert_status(nadir_session_dump(NULL, "text", NULL, 0, &bytes), NADIR_E_ARGUMENT);
+  assert_int_equal(nadir_session_step_count(NULL), 0);
+  assert_status(nadir_session_set_profiling(NULL, 1), NADIR_E_ARGUMENT);
+  assert_status(nadir_session_profile(NULL, 0, &entry), NADIR_E_ARGUMENT);
   assert_status(nadir_session_write(NULL, node, &value, 4), NADIR_E_ARGUMENT);
   assert_status(nadir_session_bind(NULL, node, &value, 4), NADIR_E_ARGUMENT);
   assert_status(nadir_forward(NULL), NADIR_E_ARGUMENT);
@@ -197,6 +203,18 @@ static void dump_without_arguments_is_answered(void **state) {
   assert_int_equal(strlen(text) + 1, needed);
 }
 
+static void session_dump_without_arguments_is_answered(void **state) {
+  fit *f = (fit *)*state;
+  char text[8192];
+  size_t needed = 0;
+  assert_status(nadir_session_dump(f->train, NULL, text, sizeof text, &needed), NADIR_E_ARGUMENT);
+  assert_status(nadir_session_dump(f->train, "text", NULL, 0, NULL), NADIR_E_ARGUMENT);
+  assert_status(nadir_session_dump(f->train, "text", NULL, sizeof text, &needed), NADIR_E_ARGUMENT);
+  assert_ok(nadir_session_dump(f->train, "text", NULL, 0, &needed));
+  assert_ok(nadir_session_dump(f->train, "text", text, needed, NULL));
+  assert_int_equal(strlen(text) + 1, needed);
+}
+
 static void builders_without_their_arrays_refuse(void **state) {
   nadir_graph *g = nadir_graph_new(NULL);
   const nadir_node x = nadir_input_add(g, "x", NADIR_F32, two_3, 2);
@@ -270,6 +288,8 @@ static void session_calls_without_memory_are_declined(void **state) {
   assert_status(nadir_grads_flat_get(f->train, NADIR_F32, NULL, 8), NADIR_E_ARGUMENT);
   assert_status(nadir_session_memory(f->train, NULL, &bytes), NADIR_E_ARGUMENT);
   assert_status(nadir_session_memory(f->train, "total", NULL), NADIR_E_ARGUMENT);
+  assert_ok(nadir_session_set_profiling(f->train, 1));
+  assert_status(nadir_session_profile(f->train, 0, NULL), NADIR_E_ARGUMENT);
 }
 
 #define test(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -286,6 +306,7 @@ int main(void) {
       cmocka_unit_test(empty_options_are_the_defaults),
       test(graph_lookups_without_arguments_are_answered),
       test(dump_without_arguments_is_answered),
+      test(session_dump_without_arguments_is_answered),
       cmocka_unit_test(builders_without_their_arrays_refuse),
       test(gradients_without_arrays_are_refused),
       cmocka_unit_test(none_as_an_operand_gives_none),
