@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 namespace nadir {
 
 namespace {
+
+constexpr std::int64_t kShortestLine = 32;  // elements that are worth a call
 
 // A stretch of the domain.
 struct Strip {
@@ -17,59 +20,107 @@ std::byte* moved(const void* address, std::int64_t bytes) noexcept {
   return const_cast<std::byte*>(static_cast<const std::byte*>(address)) + bytes;
 }
 
-template <class Word>
-void lay_line(Word* to, const Word* from, std::int64_t stride, std::int64_t count) noexcept {
-  if (stride == 0) {
-    std::fill(to, to + count, *from);
-  } else {
-    for (std::int64_t i = 0; i < count; ++i) to[i] = from[i * stride];
+// Goes through an operand's elements, a stretch of a line at a time.
+class Cursor {
+ public:
+  // REQUIRES: there are elements.
+  Cursor(const FusedOp& expansion, const Strip& strip) noexcept
+      : e_(expansion.expansion), at_(moved(expansion.arguments.lane.in[0], 0)) {
+    std::int64_t first = e_.is_of_rows ? 0 : expansion.is_row ? strip.row : strip.first;
+    for (int axis = e_.rank - 1; axis >= 0; --axis) {
+      const auto i = static_cast<std::size_t>(axis);
+      index_[i] = first % e_.lengths[i];
+      first /= e_.lengths[i];
+      go(i, index_[i]);
+    }
   }
-}
 
-// Elements `first` to first + count - 1 of an operand, one after another.
-template <class Word>
-void lay_out(void* to_bytes, const void* from_bytes, const Expansion& e, std::int64_t first,
-             std::int64_t count) noexcept {
-  auto* to = static_cast<Word*>(to_bytes);
-  const auto* from = static_cast<const Word*>(from_bytes);
-  const int last = e.rank - 1;
-  std::array<std::int64_t, kMaxRank> index{};
-  for (int axis = last; axis >= 0; --axis) {
-    const auto i = static_cast<std::size_t>(axis);
-    index[i] = first % e.lengths[i];
-    first /= e.lengths[i];
-    from += index[i] * e.strides[i];
+  const std::byte* at() const noexcept { return at_; }
+  std::int64_t stride() const noexcept { return e_.strides[last()]; }
+  std::int64_t left_in_line() const noexcept { return e_.lengths[last()] - index_[last()]; }
+
+  // REQUIRES: count is at most left_in_line().
+  void advance(std::int64_t count) noexcept {
+    std::size_t axis = last();
+    go(axis, count);
+    index_[axis] += count;
+    while (index_[axis] == e_.lengths[axis]) {
+      go(axis, -index_[axis]);
+      index_[axis] = 0;
+      if (axis == 0) return;
+      go(--axis, 1);
+      ++index_[axis];
+    }
   }
-  const auto line = static_cast<std::size_t>(last);
+
+ private:
+  std::size_t last() const noexcept { return static_cast<std::size_t>(e_.rank - 1); }
+  void go(std::size_t axis, std::int64_t elements) noexcept {
+    at_ += elements * e_.strides[axis] * static_cast<std::int64_t>(e_.element_size);
+  }
+
+  const Expansion& e_;
+  const std::byte* at_;
+  std::array<std::int64_t, kMaxRank> index_{};
+};
+
+// An operand's elements, one after another.
+template <class Word>
+void lay_out(void* to_bytes, Cursor cursor, std::int64_t count) noexcept {
+  auto* to = static_cast<Word*>(to_bytes);
   while (count > 0) {
-    const std::int64_t part = std::min(e.lengths[line] - index[line], count);
-    lay_line(to, from, e.strides[line], part);
+    const std::int64_t part = std::min(cursor.left_in_line(), count);
+    const auto* from = reinterpret_cast<const Word*>(cursor.at());
+    const std::int64_t stride = cursor.stride();
+    for (std::int64_t i = 0; i < part; ++i) to[i] = from[i * stride];
     to += part;
     count -= part;
-    // To the start of the next line.
-    from -= index[line] * e.strides[line];
-    index[line] = 0;
-    for (int axis = last - 1; axis >= 0; --axis) {
-      const auto i = static_cast<std::size_t>(axis);
-      from += e.strides[i];
-      if (++index[i] < e.lengths[i]) break;
-      from -= index[i] * e.strides[i];
-      index[i] = 0;
-    }
+    cursor.advance(part);
   }
 }
 
 void expand(const FusedOp& op, const Strip& strip) noexcept {
   const Expansion& e = op.expansion;
-  if (e.is_periodic && strip.first > 0) return;
-  const std::int64_t first = e.is_of_rows ? 0 : op.is_row ? strip.row : strip.first;
+  if (e.is_in_lines || (e.is_periodic && strip.first > 0)) return;
   const std::int64_t count = op.is_row ? strip.rows : strip.count;
-  const LaneArguments& l = op.arguments.lane;
   if (count == 0) return;
+  void* const out = op.arguments.lane.out;
+  const Cursor cursor(op, strip);
   switch (e.element_size) {
-    case 1: return lay_out<std::uint8_t>(l.out, l.in[0], e, first, count);
-    case 4: return lay_out<std::uint32_t>(l.out, l.in[0], e, first, count);
-    default: return lay_out<std::uint64_t>(l.out, l.in[0], e, first, count);
+    case 1: return lay_out<std::uint8_t>(out, cursor, count);
+    case 4: return lay_out<std::uint32_t>(out, cursor, count);
+    default: return lay_out<std::uint64_t>(out, cursor, count);
+  }
+}
+
+// A lane function over a strip, by as long stretches as its operands have in line.
+void run_lines(const FusedOp& op, LaneArguments all, const Strip& strip) noexcept {
+  if (all.count == 0) return;
+  std::array<std::optional<Cursor>, 3> cursors;
+  const FusedOp* expansion = &op;
+  for (std::size_t i = 3; i-- > 0;) {
+    if ((op.expanded >> i & 1u) != 0) --expansion;
+    if ((op.lines >> i & 1u) == 0) continue;
+    cursors[i].emplace(*expansion, strip);
+    if (cursors[i]->stride() == 0) all.splat |= 1u << i;
+  }
+  Arguments arguments;
+  LaneArguments& l = arguments.lane = all;
+  for (std::int64_t done = 0; done < all.count; done += l.count) {
+    l.count = all.count - done;
+    for (const auto& cursor : cursors) {
+      if (cursor) l.count = std::min(l.count, cursor->left_in_line());
+    }
+    l.out = moved(all.out, done * op.sizes[0]);
+    for (std::size_t i = 0; i < 3; ++i) {
+      if (cursors[i]) {
+        l.in[i] = cursors[i]->at();
+        cursors[i]->advance(l.count);
+      } else if ((l.splat >> i & 1u) == 0) {
+        l.in[i] = moved(all.in[i], done * op.sizes[i + 1]);
+      }
+    }
+    op.kernel(arguments);
   }
 }
 
@@ -84,6 +135,7 @@ void run_op(const FusedOp& op, const Strip& strip) noexcept {
       l.out = moved(l.out, at * op.advances[0]);
       for (std::size_t i = 0; i < 3; ++i) l.in[i] = moved(l.in[i], at * op.advances[i + 1]);
       l.count = op.is_row ? strip.rows : strip.count;
+      if (op.lines != 0) return run_lines(op, l, strip);
       break;
     }
     case FusedOp::Kind::kSum: {
@@ -113,10 +165,10 @@ void run_at_once(const Arguments& arguments) noexcept {
   const FusedProgram& program = *arguments.fused;
   const Strip all{0, program.count, 0, program.rows};
   for (const FusedOp& op : program.ops) {
-    if (op.kernel) {
+    if (op.kernel && op.lines == 0) {
       op.kernel(op.arguments);
     } else {
-      expand(op, all);
+      run_op(op, all);
     }
   }
 }
@@ -236,6 +288,9 @@ class Resolver {
       e.rank = 1;
       e.lengths[0] = 1;
     }
+    const auto last = static_cast<std::size_t>(e.rank - 1);
+    const bool is_simple = e.strides[last] == 0 || e.strides[last] == 1;
+    e.is_in_lines = member.step.kind == Step::Kind::kLane && is_simple && e.lengths[last] >= kShortestLine;
   }
 
   void resolve_member(const FusedMember& member) noexcept {
@@ -250,8 +305,16 @@ class Resolver {
     lane.count = op.is_row ? program_.rows : program_.count;
     lane.out = address(member.out, step.out);
     op.advances = {advance(member.out, step.out), 0, 0, 0};
-    for (std::size_t i = 0; i < step.in.size(); ++i) {
+    op.sizes[0] = static_cast<std::uint8_t>(size_of(step.out.dtype));
+    op.expanded = op.lines = 0;
+    const FusedOp* expansion = &op;
+    for (std::size_t i = step.in.size(); i-- > 0;) {
       if (step.in[i].is_none()) continue;
+      op.sizes[i + 1] = static_cast<std::uint8_t>(size_of(step.in[i].dtype));
+      if (member.in[i].access == OperandAccess::kExpanded) {
+        op.expanded |= 1u << i;
+        if ((--expansion)->expansion.is_in_lines) op.lines |= 1u << i;
+      }
       lane.in[i] = address(member.in[i], step.in[i]);
       op.advances[i + 1] = advance(member.in[i], step.in[i]);
       if (member.in[i].access == OperandAccess::kSplat) lane.splat |= 1u << i;
