@@ -14,6 +14,7 @@ constexpr std::int64_t kShortestLine = 32;  // elements that are worth a call
 struct Strip {
   std::int64_t first, count;  // elements
   std::int64_t row, rows;
+  std::size_t level = 0;  // of a sum of all rows: where the strip's are added
 };
 
 std::byte* moved(const void* address, std::int64_t bytes) noexcept {
@@ -124,12 +125,28 @@ void run_lines(const FusedOp& op, LaneArguments all, const Strip& strip) noexcep
   }
 }
 
-void run_op(const FusedOp& op, const Strip& strip) noexcept {
+std::byte* partial(const FusedProgram& program, const FusedOp& op, std::size_t level) noexcept {
+  return op.partials + level * program.register_bytes;
+}
+
+void add_columns(const FusedProgram& program, const FusedOp& op, void* to, const void* from) noexcept {
+  Arguments arguments;
+  arguments.lane = {to, {to, from, nullptr}, program.length, 0, {}};
+  op.add(arguments);
+}
+
+void run_op(const FusedProgram& program, const FusedOp& op, const Strip& strip) noexcept {
   Arguments arguments;
   const std::int64_t at = op.is_row ? strip.row : strip.first;
   switch (op.kind) {
     case FusedOp::Kind::kExpand: return expand(op, strip);
     case FusedOp::Kind::kTotal: return;
+    case FusedOp::Kind::kColumns: {
+      const std::byte* row = moved(op.arguments.sum.in, strip.first * op.advances[1]);
+      for (std::int64_t i = 0; i < strip.rows; ++i, row += program.length * op.sizes[1])
+        add_columns(program, op, partial(program, op, strip.level), row);
+      return;
+    }
     case FusedOp::Kind::kLane: {
       LaneArguments& l = arguments.lane = op.arguments.lane;
       l.out = moved(l.out, at * op.advances[0]);
@@ -157,7 +174,7 @@ void run_op(const FusedOp& op, const Strip& strip) noexcept {
 }
 
 void run_strip(const FusedProgram& program, const Strip& strip) noexcept {
-  for (const FusedOp& op : program.ops) run_op(op, strip);
+  for (const FusedOp& op : program.ops) run_op(program, op, strip);
 }
 
 // All in one strip, for which the arguments are as they stand.
@@ -168,24 +185,73 @@ void run_at_once(const Arguments& arguments) noexcept {
     if (op.kernel && op.lines == 0) {
       op.kernel(op.arguments);
     } else {
-      run_op(op, all);
+      run_op(program, op, all);
     }
+  }
+}
+
+std::int64_t rows_of_strip(const FusedProgram& program) noexcept {
+  return std::max<std::int64_t>(kStrip / std::max<std::int64_t>(program.length, 1), 1);
+}
+
+void run_rows(const FusedProgram& program, std::int64_t row, std::int64_t count, std::size_t level) noexcept {
+  const std::int64_t most = rows_of_strip(program);
+  for (const std::int64_t end = row + count; row < end; row += most) {
+    const std::int64_t now = std::min(most, end - row);
+    run_strip(program, {row * program.length, now * program.length, row, now, level});
   }
 }
 
 void run_in_strips(const Arguments& arguments) noexcept {
   const FusedProgram& program = *arguments.fused;
-  if (program.rows > 0) {
-    const std::int64_t rows = std::max<std::int64_t>(kStrip / std::max<std::int64_t>(program.length, 1), 1);
-    for (std::int64_t row = 0; row < program.rows; row += rows) {
-      const std::int64_t now = std::min(rows, program.rows - row);
-      run_strip(program, {row * program.length, now * program.length, row, now});
-    }
-    return;
-  }
+  if (program.rows > 0) return run_rows(program, 0, program.rows, 0);
   for (std::int64_t first = 0; first < program.count; first += kStrip) {
     run_strip(program, {first, std::min(kStrip, program.count - first), 0, 0});
   }
+}
+
+template <class F>
+void for_each_columns(const FusedProgram& program, F f) noexcept {
+  for (const FusedOp& op : program.ops) {
+    if (op.kind == FusedOp::Kind::kColumns) f(op);
+  }
+}
+
+// Leaves the sums of some rows at a level, by the tree of the kernel `sum`.
+void sum_columns(const FusedProgram& program, std::int64_t row, std::int64_t rows, std::size_t level) noexcept {
+  if (rows <= kRowsLeaf) {
+    for_each_columns(program, [&](const FusedOp& op) {
+      std::memset(partial(program, op, level), 0, static_cast<std::size_t>(program.length) * op.sizes[1]);
+    });
+    return run_rows(program, row, rows, level);
+  }
+  const std::int64_t half = rows_half(rows);
+  sum_columns(program, row, half, level);
+  sum_columns(program, row + half, rows - half, level + 1);
+  for_each_columns(program, [&](const FusedOp& op) {
+    add_columns(program, op, partial(program, op, level), partial(program, op, level + 1));
+  });
+}
+
+void run_columns(const Arguments& arguments) noexcept {
+  const FusedProgram& program = *arguments.fused;
+  sum_columns(program, 0, program.rows, 0);
+  for_each_columns(program, [&](const FusedOp& op) {
+    Arguments last;
+    last.sum = op.arguments.sum;
+    last.sum.in = op.partials;
+    last.sum.length = 1;
+    op.kernel(last);
+  });
+}
+
+template <class T>
+T sum_of(const FusedOp& total, const void* in, std::int64_t count) noexcept {
+  T sum = 0;
+  Arguments arguments;
+  arguments.sum = {&sum, in, 1, count, 1, 1, false};
+  total.kernel(arguments);
+  return sum;
 }
 
 // The sum of the elements that the last member reads, by the tree of the kernel `sum`.
@@ -198,18 +264,60 @@ T total(const FusedProgram& program, std::int64_t first, std::int64_t count) noe
   }
   run_strip(program, {first, count, 0, 0});
   const FusedOp& last = program.ops.back();
-  T sum = 0;
-  Arguments arguments;
-  arguments.sum = {&sum, moved(last.arguments.sum.in, first * last.advances[1]), 1, count, 1, 1, false};
-  last.kernel(arguments);
-  return sum;
+  return sum_of<T>(last, moved(last.arguments.sum.in, first * last.advances[1]), count);
 }
+
+// The same of a program with rows, whose strips are not the tree's leaves: what a strip leaves over is kept for the next leaf.
+template <class T>
+class TotalOfRows {
+ public:
+  explicit TotalOfRows(const FusedProgram& program) noexcept
+      : program_(program),
+        total_(program.ops.back()),
+        in_(static_cast<const T*>(total_.arguments.sum.in)),
+        is_in_register_(total_.advances[1] == 0),
+        ready_(is_in_register_ ? reinterpret_cast<T*>(program.carry) : nullptr) {}
+
+  T sum(std::int64_t first, std::int64_t count) noexcept {
+    if (count > kSumLeaf) {
+      const std::int64_t half = sum_half(count);
+      const T left = sum(first, half);
+      return left + sum(first + half, count - half);
+    }
+    while (end_ < first + count) run_next(first);
+    return sum_of<T>(total_, is_in_register_ ? ready_ + (first - start_) : in_ + first, count);
+  }
+
+ private:
+  // A strip more. Elements before `first` are needed no longer.
+  void run_next(std::int64_t first) noexcept {
+    const std::int64_t rows = std::min(rows_of_strip(program_), program_.rows - row_);
+    const std::int64_t count = rows * program_.length;
+    run_strip(program_, {end_, count, row_, rows});
+    if (is_in_register_) {
+      const auto kept = static_cast<std::size_t>(end_ - first);
+      std::memmove(ready_, ready_ + (first - start_), kept * sizeof(T));
+      std::memcpy(ready_ + kept, in_, static_cast<std::size_t>(count) * sizeof(T));
+      start_ = first;
+    }
+    row_ += rows;
+    end_ += count;
+  }
+
+  const FusedProgram& program_;
+  const FusedOp& total_;
+  const T* const in_;
+  const bool is_in_register_;
+  T* const ready_;  // elements start_ to end_ - 1
+  std::int64_t start_ = 0, end_ = 0;
+  std::int64_t row_ = 0;
+};
 
 template <class T>
 void run_total(const Arguments& arguments) noexcept {
   const FusedProgram& program = *arguments.fused;
   const SumArguments& s = program.ops.back().arguments.sum;
-  T sum = total<T>(program, 0, program.count);
+  T sum = program.rows > 0 ? TotalOfRows<T>(program).sum(0, program.count) : total<T>(program, 0, program.count);
   if (s.divisor != 1) sum = sum / static_cast<T>(s.divisor);
   T& out = *static_cast<T*>(s.out);
   out = s.accumulate ? out + sum : sum;
@@ -227,6 +335,8 @@ class Resolver {
     program_.rows = fusion_.row_rank > 0 ? fusion_.domain.count_over(0, fusion_.row_rank).at(at_.batch) : 0;
     program_.length =
         fusion_.row_rank > 0 ? fusion_.domain.count_over(fusion_.row_rank, fusion_.domain.rank()).at(at_.batch) : 0;
+    program_.register_bytes = fusion_.register_bytes;
+    program_.carry = fusion_.carry >= 0 ? register_at(fusion_.carry) : nullptr;
     for (const FusedMember& member : fusion_.members) {
       for (std::size_t i = 0; i < member.in.size(); ++i) {
         if (member.in[i].access == OperandAccess::kExpanded) resolve_expansion(member, i);
@@ -338,9 +448,18 @@ class Resolver {
       return;
     }
     const bool is_total = fusion_.has_total && &member == &fusion_.members.back();
-    op.kind = is_total ? FusedOp::Kind::kTotal : FusedOp::Kind::kSum;
+    op.kind = is_total ? FusedOp::Kind::kTotal : member.partials >= 0 ? FusedOp::Kind::kColumns : FusedOp::Kind::kSum;
     op.kernel = at_.kernels.sum[dtype];
-    op.arguments.sum = {out, in, outer, length, 1, static_cast<double>(step.divisor.at(at_.batch)), step.accumulate};
+    op.arguments.sum = {out,
+                        in,
+                        outer,
+                        length,
+                        step.inner.at(at_.batch),
+                        static_cast<double>(step.divisor.at(at_.batch)),
+                        step.accumulate};
+    op.partials = member.partials >= 0 ? register_at(member.partials) : nullptr;
+    op.add = at_.kernels.lanes[static_cast<int>(LaneId::add)][dtype];
+    op.sizes[1] = static_cast<std::uint8_t>(size_of(step.in[0].dtype));
     program_.dtype = step.in[0].dtype;
   }
 
@@ -363,10 +482,12 @@ void resolve_fused(const Step& step, const Resolution& at, Record& record, Nest*
   FusedProgram& program = at.fused[step.fusion];
   Resolver(at.fusions[step.fusion], step, at, program).run();
   record.arguments.fused = &program;
-  const bool has_total = at.fusions[step.fusion].has_total;
+  const Fusion& fusion = at.fusions[step.fusion];
   if (program.count <= kStrip) {
     record.kernel = run_at_once;
-  } else if (has_total) {
+  } else if (fusion.has_columns) {
+    record.kernel = run_columns;
+  } else if (fusion.has_total) {
     record.kernel = program.dtype == DType::kF32 ? run_total<float> : run_total<double>;
   } else {
     record.kernel = run_in_strips;

@@ -25,7 +25,7 @@ struct Expansion {
 };
 
 struct FusedOp {
-  enum class Kind : std::uint8_t { kLane, kSum, kExtreme, kExpand, kTotal };
+  enum class Kind : std::uint8_t { kLane, kSum, kExtreme, kExpand, kTotal, kColumns };
 
   Kind kind = Kind::kLane;
   bool is_row = false;
@@ -36,6 +36,8 @@ struct FusedOp {
   Arguments arguments{};                   // for the first strip, which may be all
   std::array<std::int64_t, 4> advances{};  // bytes from one element (or row) to the next
   Expansion expansion;
+  std::byte* partials = nullptr;  // of a sum of all rows: registers
+  Kernel add = nullptr;
 };
 
 struct FusedProgram {
@@ -46,6 +48,8 @@ struct FusedProgram {
   std::int64_t rows = 0;    // 0: none
   std::int64_t length = 0;  // of a row
   DType dtype = DType::kF32;
+  std::size_t register_bytes = 0;
+  std::byte* carry = nullptr;
 };
 
 // A step of kind kFused.

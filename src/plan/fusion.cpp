@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "kernels/arguments.h"
 #include "plan/fused.h"
 
 namespace nadir {
@@ -44,6 +45,7 @@ struct Entry {
   Shape domain;
   int row_rank = -1;
   bool is_open = false;  // takes more members
+  bool has_columns = false;
 
   explicit Entry(std::pmr::memory_resource* resource) : members(resource), uses(resource) {}
 };
@@ -52,7 +54,8 @@ struct Entry {
 struct Role {
   bool is_row = false;
   bool is_total = false;
-  int row_rank = -1;  // that the group must have, or get; -1: any
+  bool is_columns = false;  // the sum of all rows
+  int row_rank = -1;        // that the group must have, or get; -1: any
 };
 
 bool starts_with(const Shape& shape, const Shape& start) noexcept {
@@ -98,6 +101,12 @@ bool begins_its_object(const View& view) noexcept {
 bool is_reduction(const Step& step) noexcept {
   return step.kind == Step::Kind::kSum || step.kind == Step::Kind::kExtreme;
 }
+
+// Among reductions with a role.
+bool is_total(const Step& step) noexcept {
+  return is_reduction(step) && squeezed(step.out.shape).rank() == 0 && step.outer == Extent{} && step.inner == Extent{};
+}
+bool is_columns(const Step& step) noexcept { return step.kind == Step::Kind::kSum && step.inner != Extent{}; }
 
 class Fuser {
  public:
@@ -167,7 +176,10 @@ class Fuser {
       entry.domain = squeezed(step.in[0].shape);
       const auto role = role_of(step, entry);
       entry.is_open = role && !role->is_total;
-      if (entry.is_open) entry.row_rank = role->row_rank;
+      if (entry.is_open) {
+        entry.row_rank = role->row_rank;
+        entry.has_columns = role->is_columns;
+      }
     }
     add_uses(entry, step);
   }
@@ -183,6 +195,7 @@ class Fuser {
           if (!conflicts(entry, uses)) {
             if (role->row_rank >= 0) entry.row_rank = role->row_rank;
             if (role->is_total) entry.is_open = false;
+            if (role->is_columns) entry.has_columns = true;
             entry.uses.insert(entry.uses.end(), uses.begin(), uses.end());
             return &entry;
           }
@@ -201,22 +214,34 @@ class Fuser {
     if (!starts_with(entry.domain, shape) || shape.rank() == 0) return std::nullopt;
     if (entry.row_rank >= 0 && entry.row_rank != shape.rank()) return std::nullopt;
     if (!rows_fit(entry.domain, shape.rank())) return std::nullopt;
-    return Role{true, false, shape.rank()};
+    return Role{true, false, false, shape.rank()};
   }
 
   std::optional<Role> role_of_reduction(const Step& step, const Entry& entry) const noexcept {
     const Shape shape = squeezed(step.in[0].shape);
     if (shape != entry.domain || !step.in[0].is_dense() || !begins_its_object(step.in[0])) return std::nullopt;
-    if (step.inner != Extent{} || !step.out.is_dense() || !begins_its_object(step.out)) return std::nullopt;
+    if (!step.out.is_dense() || !begins_its_object(step.out)) return std::nullopt;
+    if (step.inner != Extent{}) return role_of_columns(step, entry);
     for (int rank = 0; rank < shape.rank(); ++rank) {
       if (shape.count_over(0, rank) != step.outer || shape.count_over(rank, shape.rank()) != step.length) continue;
       if (rank == 0) {
-        if (step.kind != Step::Kind::kSum || entry.row_rank >= 0) return std::nullopt;
-        return Role{false, true, -1};
+        if (step.kind != Step::Kind::kSum || entry.has_columns) return std::nullopt;
+        return Role{false, true, false, -1};
       }
       if (step.accumulate || (entry.row_rank >= 0 && entry.row_rank != rank) || !rows_fit(shape, rank))
         return std::nullopt;
-      return Role{false, false, rank};
+      return Role{false, false, false, rank};
+    }
+    return std::nullopt;
+  }
+
+  std::optional<Role> role_of_columns(const Step& step, const Entry& entry) const noexcept {
+    if (step.kind != Step::Kind::kSum || step.outer != Extent{}) return std::nullopt;
+    const Shape& domain = entry.domain;
+    for (int rank = 1; rank < domain.rank(); ++rank) {
+      if (domain.count_over(0, rank) != step.length || domain.count_over(rank, domain.rank()) != step.inner) continue;
+      if ((entry.row_rank >= 0 && entry.row_rank != rank) || !rows_fit(domain, rank)) return std::nullopt;
+      return Role{false, false, true, rank};
     }
     return std::nullopt;
   }
@@ -228,7 +253,8 @@ class Fuser {
   static Uses uses_of(const Step& step, const Entry& entry, const Role& role) {
     const int row_rank = role.row_rank >= 0 ? role.row_rank : entry.row_rank;
     Uses uses(entry.uses.get_allocator());
-    uses.push_back({object_of(step.out.place), true, !role.is_total, role.is_row || is_reduction(step)});
+    uses.push_back(
+        {object_of(step.out.place), true, !role.is_total && !role.is_columns, role.is_row || is_reduction(step)});
     for (const View& in : step.in) {
       if (in.is_none()) continue;
       const bool is_row = role.is_row || (!in.is_dense() && is_row_values(in, row_rank));
@@ -307,7 +333,8 @@ class Fuser {
         member.in[i].access = access_to(step.in[i]);
       }
       member.out.access = OperandAccess::kLinear;
-      if (is_reduction(step) && squeezed(step.out.shape).rank() == 0 && step.outer == Extent{}) fusion.has_total = true;
+      fusion.has_total = fusion.has_total || is_total(step);
+      fusion.has_columns = fusion.has_columns || is_columns(step);
       fusion.members.push_back(member);
     }
     if (fusion.row_rank < 0 && !fusion.has_total) fusion.row_rank = rows_to_repeat(fusion);
@@ -320,6 +347,7 @@ class Fuser {
       }
     }
     give_registers(fusion, owner);
+    give_sums_registers(fusion);
     // Of rows without elements there are more than elements.
     const std::int64_t rows = fusion.domain.count_over(0, std::max(fusion.row_rank, 0)).at(max_batch_);
     const std::int64_t strip = std::min(kStrip, std::max(fusion.domain.count().at(max_batch_), rows));
@@ -446,6 +474,22 @@ class Fuser {
       if (!in_place) release();
     }
     fusion.registers = static_cast<int>(is_free.size());
+  }
+
+  // For what sums of all rows or elements keep from one strip to the next.
+  void give_sums_registers(Fusion& fusion) const noexcept {
+    const auto take = [&](int count) {
+      fusion.registers += count;
+      return static_cast<std::int16_t>(fusion.registers - count);
+    };
+    if (fusion.has_total && fusion.row_rank > 0) fusion.carry = take(2);
+    if (!fusion.has_columns) return;
+    int levels = 2;
+    for (std::int64_t rows = fusion.domain.count_over(0, fusion.row_rank).at(max_batch_); rows > kRowsLeaf; ++levels)
+      rows = std::max(rows_half(rows), rows - rows_half(rows));
+    for (FusedMember& member : fusion.members) {
+      if (is_columns(member.step)) member.partials = take(levels);
+    }
   }
 
   // ------------------------------------------------------------------------------------------------------------- lifetimes
