@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <optional>
 
 namespace nadir {
 
@@ -21,48 +20,56 @@ std::byte* moved(const void* address, std::int64_t bytes) noexcept {
   return const_cast<std::byte*>(static_cast<const std::byte*>(address)) + bytes;
 }
 
-// Goes through an operand's elements, a stretch of a line at a time.
+// Goes through an operand's elements, a stretch of a line at a time. It is made once an operation and strip, and sets no more
+// of itself than is needed.
 class Cursor {
  public:
   // REQUIRES: there are elements.
-  Cursor(const FusedOp& expansion, const Strip& strip) noexcept
-      : e_(expansion.expansion), at_(moved(expansion.arguments.lane.in[0], 0)) {
-    std::int64_t first = e_.is_of_rows ? 0 : expansion.is_row ? strip.row : strip.first;
-    for (int axis = e_.rank - 1; axis >= 0; --axis) {
-      const auto i = static_cast<std::size_t>(axis);
-      index_[i] = first % e_.lengths[i];
-      first /= e_.lengths[i];
-      go(i, index_[i]);
+  void start(const FusedOp& expansion, const Strip& strip) noexcept {
+    e_ = &expansion.expansion;
+    at_ = moved(expansion.arguments.lane.in[0], 0);
+    std::int64_t first = e_->is_of_rows ? 0 : expansion.is_row ? strip.row : strip.first;
+    for (std::size_t axis = last(); axis > 0; --axis) {
+      const std::int64_t outer = first == 0 ? 0 : first / e_->lengths[axis];
+      index_[axis] = first - outer * e_->lengths[axis];
+      at_ += index_[axis] * e_->strides[axis] * size();
+      first = outer;
     }
+    index_[0] = first;
+    at_ += first * e_->strides[0] * size();
+    left_ = e_->lengths[last()] - index_[last()];
   }
 
   const std::byte* at() const noexcept { return at_; }
-  std::int64_t stride() const noexcept { return e_.strides[last()]; }
-  std::int64_t left_in_line() const noexcept { return e_.lengths[last()] - index_[last()]; }
+  std::int64_t stride() const noexcept { return e_->strides[last()]; }
+  std::int64_t left_in_line() const noexcept { return left_; }
 
   // REQUIRES: count is at most left_in_line().
   void advance(std::int64_t count) noexcept {
-    std::size_t axis = last();
-    go(axis, count);
-    index_[axis] += count;
-    while (index_[axis] == e_.lengths[axis]) {
-      go(axis, -index_[axis]);
-      index_[axis] = 0;
-      if (axis == 0) return;
-      go(--axis, 1);
-      ++index_[axis];
-    }
+    at_ += count * e_->strides[last()] * size();
+    left_ -= count;
+    if (left_ == 0) go_to_next_line();
   }
 
  private:
-  std::size_t last() const noexcept { return static_cast<std::size_t>(e_.rank - 1); }
-  void go(std::size_t axis, std::int64_t elements) noexcept {
-    at_ += elements * e_.strides[axis] * static_cast<std::int64_t>(e_.element_size);
+  std::size_t last() const noexcept { return static_cast<std::size_t>(e_->rank - 1); }
+  std::int64_t size() const noexcept { return static_cast<std::int64_t>(e_->element_size); }
+
+  void go_to_next_line() noexcept {
+    left_ = e_->lengths[last()];
+    at_ -= left_ * stride() * size();
+    for (std::size_t axis = last(); axis-- > 0;) {
+      at_ += e_->strides[axis] * size();
+      if (++index_[axis] < e_->lengths[axis]) return;
+      at_ -= index_[axis] * e_->strides[axis] * size();
+      index_[axis] = 0;
+    }
   }
 
-  const Expansion& e_;
+  const Expansion* e_;
   const std::byte* at_;
-  std::array<std::int64_t, kMaxRank> index_{};
+  std::int64_t left_;
+  std::int64_t index_[kMaxRank];  // the last one is that of the start
 };
 
 // An operand's elements, one after another.
@@ -86,7 +93,8 @@ void expand(const FusedOp& op, const Strip& strip) noexcept {
   const std::int64_t count = op.is_row ? strip.rows : strip.count;
   if (count == 0) return;
   void* const out = op.arguments.lane.out;
-  const Cursor cursor(op, strip);
+  Cursor cursor;
+  cursor.start(op, strip);
   switch (e.element_size) {
     case 1: return lay_out<std::uint8_t>(out, cursor, count);
     case 4: return lay_out<std::uint32_t>(out, cursor, count);
@@ -95,33 +103,36 @@ void expand(const FusedOp& op, const Strip& strip) noexcept {
 }
 
 // A lane function over a strip, by as long stretches as its operands have in line.
-void run_lines(const FusedOp& op, LaneArguments all, const Strip& strip) noexcept {
-  if (all.count == 0) return;
-  std::array<std::optional<Cursor>, 3> cursors;
+void run_lines(const FusedOp& op, const Strip& strip, Arguments& arguments) noexcept {
+  LaneArguments& l = arguments.lane;
+  std::int64_t left = l.count;
+  if (left == 0) return;
+  Cursor cursors[3];
   const FusedOp* expansion = &op;
   for (std::size_t i = 3; i-- > 0;) {
     if ((op.expanded >> i & 1u) != 0) --expansion;
     if ((op.lines >> i & 1u) == 0) continue;
-    cursors[i].emplace(*expansion, strip);
-    if (cursors[i]->stride() == 0) all.splat |= 1u << i;
+    cursors[i].start(*expansion, strip);
+    if (cursors[i].stride() == 0) l.splat |= 1u << i;
   }
-  Arguments arguments;
-  LaneArguments& l = arguments.lane = all;
-  for (std::int64_t done = 0; done < all.count; done += l.count) {
-    l.count = all.count - done;
-    for (const auto& cursor : cursors) {
-      if (cursor) l.count = std::min(l.count, cursor->left_in_line());
-    }
-    l.out = moved(all.out, done * op.sizes[0]);
+  while (true) {
+    std::int64_t count = left;
     for (std::size_t i = 0; i < 3; ++i) {
-      if (cursors[i]) {
-        l.in[i] = cursors[i]->at();
-        cursors[i]->advance(l.count);
-      } else if ((l.splat >> i & 1u) == 0) {
-        l.in[i] = moved(all.in[i], done * op.sizes[i + 1]);
-      }
+      if ((op.lines >> i & 1u) != 0) count = std::min(count, cursors[i].left_in_line());
+    }
+    l.count = count;
+    for (std::size_t i = 0; i < 3; ++i) {
+      if ((op.lines >> i & 1u) == 0) continue;
+      l.in[i] = cursors[i].at();
+      cursors[i].advance(count);
     }
     op.kernel(arguments);
+    left -= count;
+    if (left == 0) return;
+    l.out = moved(l.out, count * op.sizes[0]);
+    for (std::size_t i = 0; i < 3; ++i) {
+      if (((op.lines | l.splat) >> i & 1u) == 0) l.in[i] = moved(l.in[i], count * op.sizes[i + 1]);
+    }
   }
 }
 
@@ -152,7 +163,7 @@ void run_op(const FusedProgram& program, const FusedOp& op, const Strip& strip) 
       l.out = moved(l.out, at * op.advances[0]);
       for (std::size_t i = 0; i < 3; ++i) l.in[i] = moved(l.in[i], at * op.advances[i + 1]);
       l.count = op.is_row ? strip.rows : strip.count;
-      if (op.lines != 0) return run_lines(op, l, strip);
+      if (op.lines != 0) return run_lines(op, strip, arguments);
       break;
     }
     case FusedOp::Kind::kSum: {
@@ -267,7 +278,8 @@ T total(const FusedProgram& program, std::int64_t first, std::int64_t count) noe
   return sum_of<T>(last, moved(last.arguments.sum.in, first * last.advances[1]), count);
 }
 
-// The same of a program with rows, whose strips are not the tree's leaves: what a strip leaves over is kept for the next leaf.
+// The same of a program with rows. Where its strips are not some of the tree's leaves, what a strip leaves over is kept for the
+// next leaf.
 template <class T>
 class TotalOfRows {
  public:
@@ -276,7 +288,8 @@ class TotalOfRows {
         total_(program.ops.back()),
         in_(static_cast<const T*>(total_.arguments.sum.in)),
         is_in_register_(total_.advances[1] == 0),
-        ready_(is_in_register_ ? reinterpret_cast<T*>(program.carry) : nullptr) {}
+        carries_(is_in_register_ && rows_of_strip(program) * program.length % kSumLeaf != 0),
+        ready_(carries_ ? reinterpret_cast<T*>(program.carry) : in_) {}
 
   T sum(std::int64_t first, std::int64_t count) noexcept {
     if (count > kSumLeaf) {
@@ -285,7 +298,7 @@ class TotalOfRows {
       return left + sum(first + half, count - half);
     }
     while (end_ < first + count) run_next(first);
-    return sum_of<T>(total_, is_in_register_ ? ready_ + (first - start_) : in_ + first, count);
+    return sum_of<T>(total_, ready_ + (first - start_), count);
   }
 
  private:
@@ -294,11 +307,14 @@ class TotalOfRows {
     const std::int64_t rows = std::min(rows_of_strip(program_), program_.rows - row_);
     const std::int64_t count = rows * program_.length;
     run_strip(program_, {end_, count, row_, rows});
-    if (is_in_register_) {
+    if (carries_) {
+      auto* const carry = reinterpret_cast<T*>(program_.carry);
       const auto kept = static_cast<std::size_t>(end_ - first);
-      std::memmove(ready_, ready_ + (first - start_), kept * sizeof(T));
-      std::memcpy(ready_ + kept, in_, static_cast<std::size_t>(count) * sizeof(T));
+      std::memmove(carry, ready_ + (first - start_), kept * sizeof(T));
+      std::memcpy(carry + kept, in_, static_cast<std::size_t>(count) * sizeof(T));
       start_ = first;
+    } else if (is_in_register_) {
+      start_ = end_;
     }
     row_ += rows;
     end_ += count;
@@ -308,7 +324,8 @@ class TotalOfRows {
   const FusedOp& total_;
   const T* const in_;
   const bool is_in_register_;
-  T* const ready_;  // elements start_ to end_ - 1
+  const bool carries_;
+  const T* const ready_;  // elements start_ to end_ - 1
   std::int64_t start_ = 0, end_ = 0;
   std::int64_t row_ = 0;
 };

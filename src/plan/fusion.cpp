@@ -447,11 +447,14 @@ class Fuser {
         }
         if (in.access == OperandAccess::kExpanded && !in.is_periodic) in.expanded = take();
       }
-      // An operand may become the result where it is read element by element.
-      const bool in_place =
-          !is_reduction(member.step) && std::all_of(member.step.in.begin(), member.step.in.end(), [&](const View& in) {
-            return in.is_none() || size_of(in.dtype) == size_of(member.step.out.dtype);
-          });
+      // An operand may become the result where it is read element by element; values of rows are read again and again.
+      bool in_place = !is_reduction(member.step);
+      for (std::size_t k = 0; k < member.in.size(); ++k) {
+        const FusedOperand& in = member.in[k];
+        if (in.access == OperandAccess::kNone) continue;
+        const bool is_spread = in.access == OperandAccess::kExpanded && in.source >= 0;
+        in_place = in_place && !is_spread && size_of(member.step.in[k].dtype) == size_of(member.step.out.dtype);
+      }
       const auto release = [&] {
         for (std::size_t h = held.size(); h-- > 0;) {
           if (held[h].last > i) continue;
