@@ -104,6 +104,12 @@ constexpr std::int64_t sum_half(std::int64_t count) noexcept {
   return (count / 2 + kSumLeaf - 1) / kSumLeaf * kSumLeaf;
 }
 
+// Where a sum of more than kRowsLeaf rows is.
+inline constexpr std::int64_t kRowsLeaf = 32;
+constexpr std::int64_t rows_half(std::int64_t rows) noexcept {
+  return (rows / 2 + kRowsLeaf - 1) / kRowsLeaf * kRowsLeaf;
+}
+
 // A kernel over `in`, dense [outer, length, inner]: it reduces or scans the middle.
 struct ReduceArguments {
   void* out;

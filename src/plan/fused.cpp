@@ -7,90 +7,172 @@ namespace nadir {
 
 namespace {
 
+constexpr std::int64_t kShortestLine = 32;  // elements that are worth a call
+
 // A stretch of the domain.
 struct Strip {
   std::int64_t first, count;  // elements
   std::int64_t row, rows;
-  std::int64_t scratch_offset;
-  bool is_first;  // of a part
+  std::size_t level = 0;  // of a sum of all rows: where the strip's are added
+  std::int64_t scratch_offset = 0;
+  bool is_first = true;  // of a part
 };
+
+std::byte* moved(const void* address, std::int64_t bytes) noexcept {
+  return const_cast<std::byte*>(static_cast<const std::byte*>(address)) + bytes;
+}
 
 // The address of an operand (0: the result) in a strip. `at` counts what its advances do.
 std::byte* address_of(const FusedOp& op, std::size_t operand, const void* start, std::int64_t at,
                       const Strip& strip) noexcept {
   const bool is_register = (op.registers >> operand & 1u) != 0;
-  return const_cast<std::byte*>(static_cast<const std::byte*>(start)) +
-         (is_register ? strip.scratch_offset : at * op.advances[operand]);
+  return moved(start, is_register ? strip.scratch_offset : at * op.advances[operand]);
 }
 
-template <class Word>
-void lay_line(Word* to, const Word* from, std::int64_t stride, std::int64_t count) noexcept {
-  if (stride == 0) {
-    std::fill(to, to + count, *from);
-  } else {
-    for (std::int64_t i = 0; i < count; ++i) to[i] = from[i * stride];
+// Goes through an operand's elements, a stretch of a line at a time. It is made once an operation and strip, and sets no more
+// of itself than is needed.
+class Cursor {
+ public:
+  // REQUIRES: there are elements.
+  void start(const FusedOp& expansion, const Strip& strip) noexcept {
+    e_ = &expansion.expansion;
+    at_ = address_of(expansion, 1, expansion.arguments.lane.in[0], 0, strip);
+    std::int64_t first = e_->is_of_rows ? 0 : expansion.is_row ? strip.row : strip.first;
+    for (std::size_t axis = last(); axis > 0; --axis) {
+      const std::int64_t outer = first == 0 ? 0 : first / e_->lengths[axis];
+      index_[axis] = first - outer * e_->lengths[axis];
+      at_ += index_[axis] * e_->strides[axis] * size();
+      first = outer;
+    }
+    index_[0] = first;
+    at_ += first * e_->strides[0] * size();
+    left_ = e_->lengths[last()] - index_[last()];
   }
-}
 
-// Elements `first` to first + count - 1 of an operand, one after another.
+  const std::byte* at() const noexcept { return at_; }
+  std::int64_t stride() const noexcept { return e_->strides[last()]; }
+  std::int64_t left_in_line() const noexcept { return left_; }
+
+  // REQUIRES: count is at most left_in_line().
+  void advance(std::int64_t count) noexcept {
+    at_ += count * e_->strides[last()] * size();
+    left_ -= count;
+    if (left_ == 0) go_to_next_line();
+  }
+
+ private:
+  std::size_t last() const noexcept { return static_cast<std::size_t>(e_->rank - 1); }
+  std::int64_t size() const noexcept { return static_cast<std::int64_t>(e_->element_size); }
+
+  void go_to_next_line() noexcept {
+    left_ = e_->lengths[last()];
+    at_ -= left_ * stride() * size();
+    for (std::size_t axis = last(); axis-- > 0;) {
+      at_ += e_->strides[axis] * size();
+      if (++index_[axis] < e_->lengths[axis]) return;
+      at_ -= index_[axis] * e_->strides[axis] * size();
+      index_[axis] = 0;
+    }
+  }
+
+  const Expansion* e_;
+  const std::byte* at_;
+  std::int64_t left_;
+  std::int64_t index_[kMaxRank];  // the last one is that of the start
+};
+
+// An operand's elements, one after another.
 template <class Word>
-void lay_out(void* to_bytes, const void* from_bytes, const Expansion& e, std::int64_t first,
-             std::int64_t count) noexcept {
+void lay_out(void* to_bytes, Cursor cursor, std::int64_t count) noexcept {
   auto* to = static_cast<Word*>(to_bytes);
-  const auto* from = static_cast<const Word*>(from_bytes);
-  const int last = e.rank - 1;
-  std::array<std::int64_t, kMaxRank> index{};
-  for (int axis = last; axis >= 0; --axis) {
-    const auto i = static_cast<std::size_t>(axis);
-    index[i] = first % e.lengths[i];
-    first /= e.lengths[i];
-    from += index[i] * e.strides[i];
-  }
-  const auto line = static_cast<std::size_t>(last);
   while (count > 0) {
-    const std::int64_t part = std::min(e.lengths[line] - index[line], count);
-    lay_line(to, from, e.strides[line], part);
+    const std::int64_t part = std::min(cursor.left_in_line(), count);
+    const auto* from = reinterpret_cast<const Word*>(cursor.at());
+    const std::int64_t stride = cursor.stride();
+    for (std::int64_t i = 0; i < part; ++i) to[i] = from[i * stride];
     to += part;
     count -= part;
-    // To the start of the next line.
-    from -= index[line] * e.strides[line];
-    index[line] = 0;
-    for (int axis = last - 1; axis >= 0; --axis) {
-      const auto i = static_cast<std::size_t>(axis);
-      from += e.strides[i];
-      if (++index[i] < e.lengths[i]) break;
-      from -= index[i] * e.strides[i];
-      index[i] = 0;
-    }
+    cursor.advance(part);
   }
 }
 
 void expand(const FusedOp& op, const Strip& strip) noexcept {
   const Expansion& e = op.expansion;
-  if (e.is_periodic && !strip.is_first) return;
-  const std::int64_t first = e.is_of_rows ? 0 : op.is_row ? strip.row : strip.first;
+  if (e.is_in_lines || (e.is_periodic && !strip.is_first)) return;
   const std::int64_t count = op.is_row ? strip.rows : strip.count;
   if (count == 0) return;
-  std::byte* const to = address_of(op, 0, op.arguments.lane.out, 0, strip);
-  const std::byte* const from = address_of(op, 1, op.arguments.lane.in[0], 0, strip);
+  void* const out = address_of(op, 0, op.arguments.lane.out, 0, strip);
+  Cursor cursor;
+  cursor.start(op, strip);
   switch (e.element_size) {
-    case 1: return lay_out<std::uint8_t>(to, from, e, first, count);
-    case 4: return lay_out<std::uint32_t>(to, from, e, first, count);
-    default: return lay_out<std::uint64_t>(to, from, e, first, count);
+    case 1: return lay_out<std::uint8_t>(out, cursor, count);
+    case 4: return lay_out<std::uint32_t>(out, cursor, count);
+    default: return lay_out<std::uint64_t>(out, cursor, count);
   }
 }
 
-void run_op(const FusedOp& op, const Strip& strip) noexcept {
+// A lane function over a strip, by as long stretches as its operands have in line.
+void run_lines(const FusedOp& op, const Strip& strip, Arguments& arguments) noexcept {
+  LaneArguments& l = arguments.lane;
+  std::int64_t left = l.count;
+  if (left == 0) return;
+  Cursor cursors[3];
+  const FusedOp* expansion = &op;
+  for (std::size_t i = 3; i-- > 0;) {
+    if ((op.expanded >> i & 1u) != 0) --expansion;
+    if ((op.lines >> i & 1u) == 0) continue;
+    cursors[i].start(*expansion, strip);
+    if (cursors[i].stride() == 0) l.splat |= 1u << i;
+  }
+  while (true) {
+    std::int64_t count = left;
+    for (std::size_t i = 0; i < 3; ++i) {
+      if ((op.lines >> i & 1u) != 0) count = std::min(count, cursors[i].left_in_line());
+    }
+    l.count = count;
+    for (std::size_t i = 0; i < 3; ++i) {
+      if ((op.lines >> i & 1u) == 0) continue;
+      l.in[i] = cursors[i].at();
+      cursors[i].advance(count);
+    }
+    op.kernel(arguments);
+    left -= count;
+    if (left == 0) return;
+    l.out = moved(l.out, count * op.sizes[0]);
+    for (std::size_t i = 0; i < 3; ++i) {
+      if (((op.lines | l.splat) >> i & 1u) == 0) l.in[i] = moved(l.in[i], count * op.sizes[i + 1]);
+    }
+  }
+}
+
+std::byte* partial(const FusedProgram& program, const FusedOp& op, std::size_t level) noexcept {
+  return op.partials + level * program.register_bytes;
+}
+
+void add_columns(const FusedProgram& program, const FusedOp& op, void* to, const void* from) noexcept {
+  Arguments arguments;
+  arguments.lane = {to, {to, from, nullptr}, program.length, 0, {}};
+  op.add(arguments);
+}
+
+void run_op(const FusedProgram& program, const FusedOp& op, const Strip& strip) noexcept {
   Arguments arguments;
   const std::int64_t at = op.is_row ? strip.row : strip.first;
   switch (op.kind) {
     case FusedOp::Kind::kExpand: return expand(op, strip);
     case FusedOp::Kind::kTotal: return;
+    case FusedOp::Kind::kColumns: {
+      const std::byte* row = address_of(op, 1, op.arguments.sum.in, strip.first, strip);
+      for (std::int64_t i = 0; i < strip.rows; ++i, row += program.length * op.sizes[1])
+        add_columns(program, op, partial(program, op, strip.level), row);
+      return;
+    }
     case FusedOp::Kind::kLane: {
       LaneArguments& l = arguments.lane = op.arguments.lane;
       l.out = address_of(op, 0, l.out, at, strip);
       for (std::size_t i = 0; i < 3; ++i) l.in[i] = address_of(op, i + 1, l.in[i], at, strip);
       l.count = op.is_row ? strip.rows : strip.count;
+      if (op.lines != 0) return run_lines(op, strip, arguments);
       break;
     }
     case FusedOp::Kind::kSum: {
@@ -112,35 +194,90 @@ void run_op(const FusedOp& op, const Strip& strip) noexcept {
 }
 
 void run_strip(const FusedProgram& program, const Strip& strip) noexcept {
-  for (const FusedOp& op : program.ops) run_op(op, strip);
+  for (const FusedOp& op : program.ops) run_op(program, op, strip);
 }
 
 // All in one strip, for which the arguments are as they stand.
 void run_at_once(const Arguments& arguments) noexcept {
   const FusedProgram& program = *arguments.fused.program;
-  const Strip all{0, program.count, 0, program.rows, 0, true};
+  const Strip all{0, program.count, 0, program.rows};
   for (const FusedOp& op : program.ops) {
-    if (op.kernel) {
+    if (op.kernel && op.lines == 0) {
       op.kernel(op.arguments);
     } else {
-      expand(op, all);
+      run_op(program, op, all);
     }
+  }
+}
+
+std::int64_t rows_of_strip(const FusedProgram& program) noexcept {
+  return std::max<std::int64_t>(kStrip / std::max<std::int64_t>(program.length, 1), 1);
+}
+
+// The first strip lays out what serves all of them.
+void run_rows(const FusedProgram& program, std::int64_t row, std::int64_t count, std::size_t level,
+              std::int64_t scratch_offset, bool is_first) noexcept {
+  const std::int64_t most = rows_of_strip(program);
+  for (const std::int64_t end = row + count; row < end; row += most) {
+    const std::int64_t now = std::min(most, end - row);
+    run_strip(program, {row * program.length, now * program.length, row, now, level, scratch_offset, is_first});
+    is_first = false;
   }
 }
 
 void run_in_strips(const Arguments& arguments) noexcept {
   const FusedArguments& part = arguments.fused;
   const FusedProgram& program = *part.program;
+  if (program.rows > 0) return run_rows(program, part.first, part.count, 0, part.scratch_offset, true);
   const std::int64_t end = part.first + part.count;
-  for (std::int64_t at = part.first; at < end; at += part.unit) {
-    const std::int64_t now = std::min(part.unit, end - at);
-    const bool is_first = at == part.first;
-    if (program.rows > 0) {
-      run_strip(program, {at * program.length, now * program.length, at, now, part.scratch_offset, is_first});
-    } else {
-      run_strip(program, {at, now, 0, 0, part.scratch_offset, is_first});
-    }
+  for (std::int64_t first = part.first; first < end; first += kStrip) {
+    const std::int64_t now = std::min(kStrip, end - first);
+    run_strip(program, {first, now, 0, 0, 0, part.scratch_offset, first == part.first});
   }
+}
+
+template <class F>
+void for_each_columns(const FusedProgram& program, F f) noexcept {
+  for (const FusedOp& op : program.ops) {
+    if (op.kind == FusedOp::Kind::kColumns) f(op);
+  }
+}
+
+// Leaves the sums of some rows at a level, by the tree of the kernel `sum`.
+void sum_columns(const FusedProgram& program, std::int64_t row, std::int64_t rows, std::size_t level) noexcept {
+  if (rows <= kRowsLeaf) {
+    for_each_columns(program, [&](const FusedOp& op) {
+      std::memset(partial(program, op, level), 0, static_cast<std::size_t>(program.length) * op.sizes[1]);
+    });
+    return run_rows(program, row, rows, level, 0, row == 0);
+  }
+  const std::int64_t half = rows_half(rows);
+  sum_columns(program, row, half, level);
+  sum_columns(program, row + half, rows - half, level + 1);
+  for_each_columns(program, [&](const FusedOp& op) {
+    add_columns(program, op, partial(program, op, level), partial(program, op, level + 1));
+  });
+}
+
+void run_columns(const Arguments& arguments) noexcept {
+  const FusedProgram& program = *arguments.fused.program;
+  sum_columns(program, 0, program.rows, 0);
+  for_each_columns(program, [&](const FusedOp& op) {
+    Arguments last;
+    last.sum = op.arguments.sum;
+    last.sum.in = op.partials;
+    last.sum.length = 1;
+    op.kernel(last);
+  });
+}
+
+template <class T>
+T sum_of(const FusedOp& total, const void* in, std::int64_t count) noexcept {
+  T sum = 0;
+  Arguments arguments;
+  arguments.sum = {&sum, in, 1, count, 1, 1, false};
+  total.kernel(arguments);
+  return sum;
 }
 
 // The sum of the elements that the last member reads, by the tree of the kernel `sum`.
@@ -151,20 +288,68 @@ T total(const FusedProgram& program, std::int64_t first, std::int64_t count) noe
     const T left = total<T>(program, first, half);
     return left + total<T>(program, first + half, count - half);
   }
-  run_strip(program, {first, count, 0, 0, 0, true});
+  run_strip(program, {first, count, 0, 0, 0, 0, first == 0});
   const FusedOp& last = program.ops.back();
-  T sum = 0;
-  Arguments arguments;
-  arguments.sum = {&sum, address_of(last, 1, last.arguments.sum.in, first, {}), 1, count, 1, 1, false};
-  last.kernel(arguments);
-  return sum;
+  return sum_of<T>(last, moved(last.arguments.sum.in, first * last.advances[1]), count);
 }
+
+// The same of a program with rows. Where its strips are not some of the tree's leaves, what a strip leaves over is kept for the
+// next leaf.
+template <class T>
+class TotalOfRows {
+ public:
+  explicit TotalOfRows(const FusedProgram& program) noexcept
+      : program_(program),
+        total_(program.ops.back()),
+        in_(static_cast<const T*>(total_.arguments.sum.in)),
+        is_in_register_(total_.advances[1] == 0),
+        carries_(is_in_register_ && rows_of_strip(program) * program.length % kSumLeaf != 0),
+        ready_(carries_ ? reinterpret_cast<T*>(program.carry) : in_) {}
+
+  T sum(std::int64_t first, std::int64_t count) noexcept {
+    if (count > kSumLeaf) {
+      const std::int64_t half = sum_half(count);
+      const T left = sum(first, half);
+      return left + sum(first + half, count - half);
+    }
+    while (end_ < first + count) run_next(first);
+    return sum_of<T>(total_, ready_ + (first - start_), count);
+  }
+
+ private:
+  // A strip more. Elements before `first` are needed no longer.
+  void run_next(std::int64_t first) noexcept {
+    const std::int64_t rows = std::min(rows_of_strip(program_), program_.rows - row_);
+    const std::int64_t count = rows * program_.length;
+    run_strip(program_, {end_, count, row_, rows, 0, 0, row_ == 0});
+    if (carries_) {
+      auto* const carry = reinterpret_cast<T*>(program_.carry);
+      const auto kept = static_cast<std::size_t>(end_ - first);
+      std::memmove(carry, ready_ + (first - start_), kept * sizeof(T));
+      std::memcpy(carry + kept, in_, static_cast<std::size_t>(count) * sizeof(T));
+      start_ = first;
+    } else if (is_in_register_) {
+      start_ = end_;
+    }
+    row_ += rows;
+    end_ += count;
+  }
+
+  const FusedProgram& program_;
+  const FusedOp& total_;
+  const T* const in_;
+  const bool is_in_register_;
+  const bool carries_;
+  const T* const ready_;  // elements start_ to end_ - 1
+  std::int64_t start_ = 0, end_ = 0;
+  std::int64_t row_ = 0;
+};
 
 template <class T>
 void run_total(const Arguments& arguments) noexcept {
   const FusedProgram& program = *arguments.fused.program;
   const SumArguments& s = program.ops.back().arguments.sum;
-  T sum = total<T>(program, 0, program.count);
+  T sum = program.rows > 0 ? TotalOfRows<T>(program).sum(0, program.count) : total<T>(program, 0, program.count);
   if (s.divisor != 1) sum = sum / static_cast<T>(s.divisor);
   T& out = *static_cast<T*>(s.out);
   out = s.accumulate ? out + sum : sum;
@@ -182,6 +367,8 @@ class Resolver {
     program_.rows = fusion_.row_rank > 0 ? fusion_.domain.count_over(0, fusion_.row_rank).at(at_.batch) : 0;
     program_.length =
         fusion_.row_rank > 0 ? fusion_.domain.count_over(fusion_.row_rank, fusion_.domain.rank()).at(at_.batch) : 0;
+    program_.register_bytes = fusion_.register_bytes;
+    program_.carry = fusion_.carry >= 0 ? register_at(fusion_.carry) : nullptr;
     for (const FusedMember& member : fusion_.members) {
       for (std::size_t i = 0; i < member.in.size(); ++i) {
         if (member.in[i].access == OperandAccess::kExpanded) resolve_expansion(member, i);
@@ -246,6 +433,9 @@ class Resolver {
       e.rank = 1;
       e.lengths[0] = 1;
     }
+    const auto last = static_cast<std::size_t>(e.rank - 1);
+    const bool is_simple = e.strides[last] == 0 || e.strides[last] == 1;
+    e.is_in_lines = member.step.kind == Step::Kind::kLane && is_simple && e.lengths[last] >= kShortestLine;
   }
 
   void resolve_member(const FusedMember& member) noexcept {
@@ -261,8 +451,16 @@ class Resolver {
     lane.out = address(member.out, step.out);
     op.advances = {advance(member.out, step.out), 0, 0, 0};
     op.registers = is_register(member.out) ? 1 : 0;
-    for (std::size_t i = 0; i < step.in.size(); ++i) {
+    op.sizes[0] = static_cast<std::uint8_t>(size_of(step.out.dtype));
+    op.expanded = op.lines = 0;
+    const FusedOp* expansion = &op;
+    for (std::size_t i = step.in.size(); i-- > 0;) {
       if (step.in[i].is_none()) continue;
+      op.sizes[i + 1] = static_cast<std::uint8_t>(size_of(step.in[i].dtype));
+      if (member.in[i].access == OperandAccess::kExpanded) {
+        op.expanded |= 1u << i;
+        if ((--expansion)->expansion.is_in_lines) op.lines |= 1u << i;
+      }
       lane.in[i] = address(member.in[i], step.in[i]);
       op.advances[i + 1] = advance(member.in[i], step.in[i]);
       if (member.in[i].access == OperandAccess::kSplat) lane.splat |= 1u << i;
@@ -288,12 +486,22 @@ class Resolver {
       return;
     }
     const bool is_total = fusion_.has_total && &member == &fusion_.members.back();
-    op.kind = is_total ? FusedOp::Kind::kTotal : FusedOp::Kind::kSum;
+    op.kind = is_total ? FusedOp::Kind::kTotal : member.partials >= 0 ? FusedOp::Kind::kColumns : FusedOp::Kind::kSum;
     op.kernel = at_.kernels.sum[dtype];
-    op.arguments.sum = {out, in, outer, length, 1, static_cast<double>(step.divisor.at(at_.batch)), step.accumulate};
+    op.arguments.sum = {out,
+                        in,
+                        outer,
+                        length,
+                        step.inner.at(at_.batch),
+                        static_cast<double>(step.divisor.at(at_.batch)),
+                        step.accumulate};
+    op.partials = member.partials >= 0 ? register_at(member.partials) : nullptr;
+    op.add = at_.kernels.lanes[static_cast<int>(LaneId::add)][dtype];
+    op.sizes[1] = static_cast<std::uint8_t>(size_of(step.in[0].dtype));
     program_.dtype = step.in[0].dtype;
     const SumArguments& s = op.arguments.sum;
-    if (outer * length == 1 && s.divisor == 1 && !s.accumulate) {
+    op.lines = op.expanded = 0;
+    if (outer * length * s.inner == 1 && s.divisor == 1 && !s.accumulate) {
       op.kind = FusedOp::Kind::kLane;
       op.kernel = at_.kernels.lanes[static_cast<int>(LaneId::copy)][dtype];
       op.arguments.lane = {out, {in}, 1, 0, {}};
@@ -323,12 +531,14 @@ void resolve_fused(const Step& step, const Resolution& at, Record& record, Nest*
   part = {&program, 0, program.count, kStrip, 0};
   if (program.rows > 0) {
     part.count = program.rows;
-    part.unit = std::max<std::int64_t>(kStrip / std::max<std::int64_t>(program.length, 1), 1);
+    part.unit = rows_of_strip(program);
   }
   record.form = Record::Form::kWhole;
   record.scratch_step = step.scratch_step;
   if (part.count <= part.unit) {
     record.kernel = run_at_once;
+  } else if (fusion.has_columns) {
+    record.kernel = run_columns;
   } else if (fusion.has_total) {
     record.kernel = program.dtype == DType::kF32 ? run_total<float> : run_total<double>;
   } else {

@@ -21,18 +21,24 @@ struct Expansion {
   std::size_t element_size = 0;
   bool is_of_rows = false;   // it is a value a row, in a register: the row's number in the strip counts
   bool is_periodic = false;  // laid out by the first strip for all
+  bool is_in_lines = false;  // not laid out: whoever reads it does so line by line
 };
 
 struct FusedOp {
-  enum class Kind : std::uint8_t { kLane, kSum, kExtreme, kExpand, kTotal };
+  enum class Kind : std::uint8_t { kLane, kSum, kExtreme, kExpand, kTotal, kColumns };
 
   Kind kind = Kind::kLane;
   bool is_row = false;
-  std::uint8_t registers = 0;  // a bit an operand, the result first: it is in scratch
+  std::array<std::uint8_t, 4> sizes{};  // of an element of each operand, the result first
+  std::uint8_t expanded = 0;            // a bit an operand: an expansion before this operation is of it
+  std::uint8_t registers = 0;           // a bit an operand, the result first: it is in scratch
+  std::uint8_t lines = 0;  // a bit an operand: it is read line by line, as the expansion before this operation says
   Kernel kernel = nullptr;
   Arguments arguments{};                   // for the first strip, which may be all
   std::array<std::int64_t, 4> advances{};  // bytes from one element (or row) to the next
   Expansion expansion;
+  std::byte* partials = nullptr;  // of a sum of all rows: registers
+  Kernel add = nullptr;
 };
 
 struct FusedProgram {
@@ -43,6 +49,8 @@ struct FusedProgram {
   std::int64_t rows = 0;    // 0: none
   std::int64_t length = 0;  // of a row
   DType dtype = DType::kF32;
+  std::size_t register_bytes = 0;
+  std::byte* carry = nullptr;
 };
 
 // A step of kind kFused.

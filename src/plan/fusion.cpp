@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "kernels/arguments.h"
 #include "plan/fused.h"
 
 namespace nadir {
@@ -11,6 +12,10 @@ namespace {
 
 constexpr std::size_t kMostMembers = 24;
 constexpr std::size_t kFarthest = 32;  // so many steps back a group is looked for
+// What is computed again rather than kept: so many elements or more, by so many steps or fewer, for so many groups or fewer.
+constexpr std::int64_t kLeastRecomputed = std::int64_t{1} << 16;
+constexpr std::uint8_t kMostRecomputed = 3;
+constexpr std::size_t kMostRecomputing = 8;
 
 // What is accessed as one: a buffer, or a parameter's values or gradient.
 struct Object {
@@ -43,7 +48,10 @@ struct Entry {
   Uses uses;
   Shape domain;
   int row_rank = -1;
-  bool is_open = false;  // takes more members
+  bool is_open = false;           // takes more members
+  bool is_group = false;          // has a domain
+  std::ptrdiff_t recomputed = 0;  // so many members, the first, compute again what another group has computed
+  bool has_columns = false;
 
   explicit Entry(std::pmr::memory_resource* resource) : members(resource), uses(resource) {}
 };
@@ -52,7 +60,8 @@ struct Entry {
 struct Role {
   bool is_row = false;
   bool is_total = false;
-  int row_rank = -1;  // that the group must have, or get; -1: any
+  bool is_columns = false;  // the sum of all rows
+  int row_rank = -1;        // that the group must have, or get; -1: any
 };
 
 bool starts_with(const Shape& shape, const Shape& start) noexcept {
@@ -99,6 +108,12 @@ bool is_reduction(const Step& step) noexcept {
   return step.kind == Step::Kind::kSum || step.kind == Step::Kind::kExtreme;
 }
 
+// Among reductions with a role.
+bool is_total(const Step& step) noexcept {
+  return is_reduction(step) && squeezed(step.out.shape).rank() == 0 && step.outer == Extent{} && step.inner == Extent{};
+}
+bool is_columns(const Step& step) noexcept { return step.kind == Step::Kind::kSum && step.inner != Extent{}; }
+
 class Fuser {
  public:
   Fuser(Plan& plan, std::pmr::vector<Buffer>& buffers, const Wanted& wanted, std::pmr::memory_resource* resource)
@@ -107,12 +122,14 @@ class Fuser {
         max_batch_(wanted.max_batch),
         parts_(wanted.parts),
         resource_(resource),
-        owners_(buffers.size(), kNobody, resource) {}
+        owners_(buffers.size(), kNobody, resource),
+        values_(resource) {}
 
   void run() {
     std::pmr::vector<std::pmr::vector<Entry>> lists(resource_);
     Steps* const steps[] = {&plan_.forward, &plan_.backward, &plan_.accumulating_backward};
     for (const Steps* list : steps) lists.push_back(group(*list));
+    recompute(lists, steps);
     for (const Steps* list : {&plan_.constants, &plan_.weights}) {
       for (const Step& step : *list) note_uses(step, kMany);
     }
@@ -130,9 +147,10 @@ class Fuser {
       Steps fused(resource_);
       fused.reserve(lists[i].size());
       for (const Entry& entry : lists[i]) {
-        fused.push_back(entry.members.size() == 1 ? (*steps[i])[entry.members[0]]
-                                                  : fused_step(*steps[i], entry, owner));
         ++owner;
+        if (entry.members.empty()) continue;
+        fused.push_back(entry.members.size() == 1 ? (*steps[i])[entry.members[0]]
+                                                  : fused_step(*steps[i], entry, owner - 1));
       }
       *steps[i] = std::move(fused);
     }
@@ -170,8 +188,12 @@ class Fuser {
       entry.domain = squeezed(step.in[0].shape);
       const auto role = role_of(step, entry);
       entry.is_open = role && !role->is_total;
-      if (entry.is_open) entry.row_rank = role->row_rank;
+      if (entry.is_open) {
+        entry.row_rank = role->row_rank;
+        entry.has_columns = role->is_columns;
+      }
     }
+    entry.is_group = entry.is_open;
     add_uses(entry, step);
   }
 
@@ -186,6 +208,7 @@ class Fuser {
           if (!conflicts(entry, uses)) {
             if (role->row_rank >= 0) entry.row_rank = role->row_rank;
             if (role->is_total) entry.is_open = false;
+            if (role->is_columns) entry.has_columns = true;
             entry.uses.insert(entry.uses.end(), uses.begin(), uses.end());
             return &entry;
           }
@@ -204,22 +227,34 @@ class Fuser {
     if (!starts_with(entry.domain, shape) || shape.rank() == 0) return std::nullopt;
     if (entry.row_rank >= 0 && entry.row_rank != shape.rank()) return std::nullopt;
     if (!rows_fit(entry.domain, shape.rank())) return std::nullopt;
-    return Role{true, false, shape.rank()};
+    return Role{true, false, false, shape.rank()};
   }
 
   std::optional<Role> role_of_reduction(const Step& step, const Entry& entry) const noexcept {
     const Shape shape = squeezed(step.in[0].shape);
     if (shape != entry.domain || !step.in[0].is_dense() || !begins_its_object(step.in[0])) return std::nullopt;
-    if (step.inner != Extent{} || !step.out.is_dense() || !begins_its_object(step.out)) return std::nullopt;
+    if (!step.out.is_dense() || !begins_its_object(step.out)) return std::nullopt;
+    if (step.inner != Extent{}) return role_of_columns(step, entry);
     for (int rank = 0; rank < shape.rank(); ++rank) {
       if (shape.count_over(0, rank) != step.outer || shape.count_over(rank, shape.rank()) != step.length) continue;
       if (rank == 0) {
-        if (step.kind != Step::Kind::kSum || entry.row_rank >= 0) return std::nullopt;
-        return Role{false, true, -1};
+        if (step.kind != Step::Kind::kSum || entry.has_columns) return std::nullopt;
+        return Role{false, true, false, -1};
       }
       if (step.accumulate || (entry.row_rank >= 0 && entry.row_rank != rank) || !rows_fit(shape, rank))
         return std::nullopt;
-      return Role{false, false, rank};
+      return Role{false, false, false, rank};
+    }
+    return std::nullopt;
+  }
+
+  std::optional<Role> role_of_columns(const Step& step, const Entry& entry) const noexcept {
+    if (step.kind != Step::Kind::kSum || step.outer != Extent{}) return std::nullopt;
+    const Shape& domain = entry.domain;
+    for (int rank = 1; rank < domain.rank(); ++rank) {
+      if (domain.count_over(0, rank) != step.length || domain.count_over(rank, domain.rank()) != step.inner) continue;
+      if ((entry.row_rank >= 0 && entry.row_rank != rank) || !rows_fit(domain, rank)) return std::nullopt;
+      return Role{false, false, true, rank};
     }
     return std::nullopt;
   }
@@ -231,7 +266,8 @@ class Fuser {
   static Uses uses_of(const Step& step, const Entry& entry, const Role& role) {
     const int row_rank = role.row_rank >= 0 ? role.row_rank : entry.row_rank;
     Uses uses(entry.uses.get_allocator());
-    uses.push_back({object_of(step.out.place), true, !role.is_total, role.is_row || is_reduction(step)});
+    uses.push_back(
+        {object_of(step.out.place), true, !role.is_total && !role.is_columns, role.is_row || is_reduction(step)});
     for (const View& in : step.in) {
       if (in.is_none()) continue;
       const bool is_row = role.is_row || (!in.is_dense() && is_row_values(in, row_rank));
@@ -247,7 +283,7 @@ class Fuser {
       entry.uses.insert(entry.uses.end(), uses.begin(), uses.end());
       return;
     }
-    entry.is_open = false;
+    entry.is_open = entry.is_group = false;
     const auto add = [&](const Place& place, bool writes) {
       if (place.region != Place::Region::kNone) entry.uses.push_back({object_of(place), writes, false, false});
     };
@@ -271,6 +307,226 @@ class Fuser {
     };
     return meets(step.out.place, true) || meets(step.scratch, true) ||
            std::any_of(step.in.begin(), step.in.end(), [&](const View& in) { return meets(in.place, false); });
+  }
+
+  // ----------------------------------------------------------------------------------------------- what is computed again
+  //
+  // A large value that a group has at hand, and that others need, costs a pass of memory to write and one to read it. Where a few
+  // cheap operations make it from one other large value that stays in memory, groups that need it read that one in its place, and
+  // compute it again. So neither x - mean nor what is made of it is kept for the backward pass.
+
+  struct Member {
+    Steps* steps;
+    Entry* entry;
+    std::uint32_t step;
+  };
+  struct Value {
+    explicit Value(std::pmr::memory_resource* resource) : readers(resource) {}
+
+    int writers = 0;
+    Member writer{};  // if it is a member of a group
+    std::pmr::vector<Member> readers;
+    bool is_read_by_others = false;
+    std::uint8_t depth = 0;      // so many operations make it again; 0: it is not
+    std::int64_t original = -1;  // the buffer whose value is computed again here
+  };
+
+  void recompute(std::pmr::vector<std::pmr::vector<Entry>>& lists, Steps* const* steps) {
+    values_.reserve(buffers_.size());
+    for (std::size_t i = 0; i < buffers_.size(); ++i) values_.emplace_back(resource_);
+    for (const Step& step : plan_.constants) note_values(step, {});
+    for (std::size_t i = 0; i < lists.size(); ++i) {
+      for (Entry& entry : lists[i]) {
+        for (const std::uint32_t member : entry.members) note_values((*steps[i])[member], {steps[i], &entry, member});
+      }
+    }
+    for (std::size_t i = 0; i < lists.size(); ++i) {
+      for (Entry& entry : lists[i]) {
+        for (const std::uint32_t member : entry.members) decide((*steps[i])[member]);
+      }
+    }
+    for (std::size_t i = lists.size(); i-- > 0;) {
+      for (std::size_t e = lists[i].size(); e-- > 0;) remove_unread(lists[i][e], *steps[i]);
+    }
+  }
+
+  void note_values(const Step& step, const Member& member) {
+    const bool is_member = member.entry && member.entry->is_group;
+    const auto write = [&](const Place& place) {
+      if (place.region != Place::Region::kBuffer) return;
+      ++values_[place.index].writers;
+      if (is_member) values_[place.index].writer = member;
+    };
+    write(step.out.place);
+    write(step.scratch);
+    if (step.has_second_result) write(step.in[1].place);
+    for (const View& in : step.in) {
+      if (in.place.region != Place::Region::kBuffer) continue;
+      Value& value = values_[in.place.index];
+      const bool is_whole =
+          is_member && in.is_dense() && begins_its_object(in) && squeezed(in.shape) == member.entry->domain;
+      if (is_whole) {
+        value.readers.push_back(member);
+      } else {
+        value.is_read_by_others = true;
+      }
+    }
+  }
+
+  static bool is_cheap(LaneId lane) noexcept {
+    switch (lane) {
+      case LaneId::add:
+      case LaneId::sub:
+      case LaneId::mul:
+      case LaneId::neg:
+      case LaneId::square:
+      case LaneId::scale:
+      case LaneId::add_scalar:
+      case LaneId::relu: return true;
+      default: return false;
+    }
+  }
+
+  // Whether an operand is the same for the whole step.
+  bool is_stable(const View& view) const noexcept {
+    switch (view.place.region) {
+      case Place::Region::kParameter:
+      case Place::Region::kState:
+      case Place::Region::kInput: return true;
+      case Place::Region::kBuffer: return values_[view.place.index].writers <= 1;
+      default: return false;
+    }
+  }
+
+  // The one large operand of a step whose result may be computed again, or -1.
+  int large_operand(const Step& step) const noexcept {
+    if (step.kind != Step::Kind::kLane || !is_cheap(step.lane)) return -1;
+    int large = -1;
+    for (std::size_t i = 0; i < step.in.size(); ++i) {
+      const View& in = step.in[i];
+      if (in.is_none()) continue;
+      if (!is_stable(in)) return -1;
+      if (!in.is_dense()) {
+        const auto strides = squeezed_strides(in);
+        const auto rank = squeezed(in.shape).rank();
+        const bool repeats = std::any_of(strides.begin(), strides.begin() + rank,
+                                         [](const Extent& stride) { return stride.factor == 0; });
+        if (!repeats) return -1;
+        continue;
+      }
+      const bool is_same =
+          large >= 0 && object_of(in.place) == object_of(step.in[static_cast<std::size_t>(large)].place);
+      if ((large >= 0 && !is_same) || !begins_its_object(in)) return -1;
+      large = static_cast<int>(i);
+    }
+    return large;
+  }
+
+  // Has others compute a step's result again if that is possible and worth it.
+  void decide(const Step step) {
+    if (step.out.place.region != Place::Region::kBuffer) return;
+    const std::uint32_t buffer = step.out.place.index;
+    const Value& value = values_[buffer];
+    if (value.writers != 1 || !value.writer.entry || buffers_[buffer].is_kept) return;
+    const Entry& home = *value.writer.entry;
+    if (squeezed(step.out.shape) != home.domain || step.out.shape.count().at(max_batch_) < kLeastRecomputed) return;
+    const int large = large_operand(step);
+    if (large < 0) return;
+    const View& from = step.in[static_cast<std::size_t>(large)];
+    std::uint8_t depth = 1;
+    if (from.place.region == Place::Region::kBuffer) {
+      const Value& source = values_[from.place.index];
+      const bool is_in_memory = source.is_read_by_others || !source.writer.entry;
+      if (!is_in_memory) depth = static_cast<std::uint8_t>(depth + source.depth);
+      if (!is_in_memory && depth == 1) return;
+    }
+    if (depth > kMostRecomputed) return;
+    values_[buffer].depth = depth;
+    if (value.is_read_by_others) return;
+
+    std::pmr::vector<Member> others(resource_);
+    for (const Member& reader : value.readers) {
+      if (reader.entry == &home) continue;
+      const auto is_there = [&](const Member& other) { return other.entry == reader.entry; };
+      if (std::none_of(others.begin(), others.end(), is_there)) others.push_back(reader);
+    }
+    const bool is_worth_it =
+        others.size() <= kMostRecomputing && std::all_of(others.begin(), others.end(), [](const Member& other) {
+          return other.entry->members.size() + kMostRecomputed <= kMostMembers;
+        });
+    if (!is_worth_it) {
+      values_[buffer].is_read_by_others = true;  // stays in memory, where others may start from it
+      return;
+    }
+    for (const Member& other : others) {
+      redirect(buffer, computed_again(buffer, other), *other.entry);
+    }
+  }
+
+  // The buffer of a group's own with a value of another group's.
+  std::uint32_t computed_again(std::uint32_t buffer, const Member& in) {
+    for (const std::uint32_t member : in.entry->members) {
+      const Place& place = (*in.steps)[member].out.place;
+      if (place.region == Place::Region::kBuffer && values_[place.index].original == buffer) return place.index;
+    }
+    const Member writer = values_[buffer].writer;
+    Step step = (*writer.steps)[writer.step];
+    const int large = large_operand(step);
+    const Place from = step.in[static_cast<std::size_t>(large)].place;
+    if (values_[buffer].depth > 1) {
+      std::uint32_t source = from.index;
+      if (values_[source].original >= 0) source = static_cast<std::uint32_t>(values_[source].original);
+      const std::uint32_t again = computed_again(source, in);
+      for (View& view : step.in) {
+        if (object_of(view.place) == object_of(from)) view.place.index = again;
+      }
+    }
+    Buffer copy;
+    copy.bytes = buffers_[buffer].bytes;
+    copy.variants = in.steps == &plan_.forward ? 3 : in.steps == &plan_.backward ? 1 : 2;
+    buffers_.push_back(copy);
+    owners_.push_back(kNobody);
+    values_.emplace_back(resource_);
+    const auto index = static_cast<std::uint32_t>(buffers_.size() - 1);
+    step.out.place.index = index;
+    in.steps->push_back(step);
+    const Member member{in.steps, in.entry, static_cast<std::uint32_t>(in.steps->size() - 1)};
+    // In front of the group, behind what it is made from.
+    in.entry->members.insert(in.entry->members.begin() + in.entry->recomputed++, member.step);
+    note_values(step, member);
+    values_[index].original = buffer;
+    values_[index].depth = values_[buffer].depth;
+    return index;
+  }
+
+  // Has a group read one value in place of another.
+  void redirect(std::uint32_t from, std::uint32_t to, const Entry& entry) {
+    std::pmr::vector<Member> rest(resource_);
+    for (const Member& reader : values_[from].readers) {
+      (reader.entry == &entry ? values_[to].readers : rest).push_back(reader);
+      if (reader.entry != &entry) continue;
+      for (View& in : (*reader.steps)[reader.step].in) {
+        if (in.place.region == Place::Region::kBuffer && in.place.index == from) in.place.index = to;
+      }
+    }
+    values_[from].readers = std::move(rest);
+  }
+
+  // Drops members whose results all others compute again.
+  void remove_unread(Entry& entry, const Steps& steps) {
+    for (std::size_t m = entry.members.size(); m-- > 0;) {
+      const std::uint32_t number = entry.members[m];
+      const Step& step = steps[number];
+      if (step.out.place.region != Place::Region::kBuffer) continue;
+      const Value& value = values_[step.out.place.index];
+      if (value.depth == 0 || value.is_read_by_others || !value.readers.empty()) continue;
+      for (const View& in : step.in) {
+        if (in.place.region != Place::Region::kBuffer) continue;
+        std::erase_if(values_[in.place.index].readers,
+                      [&](const Member& reader) { return reader.entry == &entry && reader.step == number; });
+      }
+      entry.members.erase(entry.members.begin() + static_cast<std::ptrdiff_t>(m));
+    }
   }
 
   // ------------------------------------------------------------------------------------------------------- their registers
@@ -310,7 +566,8 @@ class Fuser {
         member.in[i].access = access_to(step.in[i]);
       }
       member.out.access = OperandAccess::kLinear;
-      if (is_reduction(step) && squeezed(step.out.shape).rank() == 0 && step.outer == Extent{}) fusion.has_total = true;
+      fusion.has_total = fusion.has_total || is_total(step);
+      fusion.has_columns = fusion.has_columns || is_columns(step);
       fusion.members.push_back(member);
     }
     if (fusion.row_rank < 0 && !fusion.has_total) fusion.row_rank = rows_to_repeat(fusion);
@@ -323,6 +580,7 @@ class Fuser {
       }
     }
     give_registers(fusion, owner);
+    give_sums_registers(fusion);
     // Of rows without elements there are more than elements.
     const std::int64_t rows = fusion.domain.count_over(0, std::max(fusion.row_rank, 0)).at(max_batch_);
     const std::int64_t strip = std::min(kStrip, std::max(fusion.domain.count().at(max_batch_), rows));
@@ -425,11 +683,14 @@ class Fuser {
         }
         if (in.access == OperandAccess::kExpanded && !in.is_periodic) in.expanded = take();
       }
-      // An operand may become the result where it is read element by element.
-      const bool in_place =
-          !is_reduction(member.step) && std::all_of(member.step.in.begin(), member.step.in.end(), [&](const View& in) {
-            return in.is_none() || size_of(in.dtype) == size_of(member.step.out.dtype);
-          });
+      // An operand may become the result where it is read element by element; values of rows are read again and again.
+      bool in_place = !is_reduction(member.step);
+      for (std::size_t k = 0; k < member.in.size(); ++k) {
+        const FusedOperand& in = member.in[k];
+        if (in.access == OperandAccess::kNone) continue;
+        const bool is_spread = in.access == OperandAccess::kExpanded && in.source >= 0;
+        in_place = in_place && !is_spread && size_of(member.step.in[k].dtype) == size_of(member.step.out.dtype);
+      }
       const auto release = [&] {
         for (std::size_t h = held.size(); h-- > 0;) {
           if (held[h].last > i) continue;
@@ -452,6 +713,22 @@ class Fuser {
       if (!in_place) release();
     }
     fusion.registers = static_cast<int>(is_free.size());
+  }
+
+  // For what sums of all rows or elements keep from one strip to the next.
+  void give_sums_registers(Fusion& fusion) const noexcept {
+    const auto take = [&](int count) {
+      fusion.registers += count;
+      return static_cast<std::int16_t>(fusion.registers - count);
+    };
+    if (fusion.has_total && fusion.row_rank > 0) fusion.carry = take(2);
+    if (!fusion.has_columns) return;
+    int levels = 2;
+    for (std::int64_t rows = fusion.domain.count_over(0, fusion.row_rank).at(max_batch_); rows > kRowsLeaf; ++levels)
+      rows = std::max(rows_half(rows), rows - rows_half(rows));
+    for (FusedMember& member : fusion.members) {
+      if (is_columns(member.step)) member.partials = take(levels);
+    }
   }
 
   // ------------------------------------------------------------------------------------------------------------- lifetimes
@@ -508,6 +785,7 @@ class Fuser {
   const std::int32_t parts_;
   std::pmr::memory_resource* const resource_;
   std::pmr::vector<std::int32_t> owners_;  // by buffer: the group that alone uses it
+  std::pmr::vector<Value> values_;         // by buffer
   std::uint8_t variants_ = 0;
 };
 

@@ -32,7 +32,8 @@ struct FusedOperand {
 
 struct FusedMember {
   Step step;
-  bool is_row = false;  // one value a row
+  bool is_row = false;         // one value a row
+  std::int16_t partials = -1;  // of a sum of all rows: the first of the registers for sums of some of them
   FusedOperand out;
   std::array<FusedOperand, 3> in;
 };
@@ -44,7 +45,9 @@ struct Fusion {
   Shape domain;  // without dimensions of length 1
   int row_rank =
       -1;  // so many leading dimensions number the rows; -1: there are none, a strip is any stretch of elements
-  bool has_total = false;  // the last member sums all elements
+  bool has_total = false;    // the last member sums all elements
+  bool has_columns = false;  // a member sums all rows
+  std::int16_t carry = -1;   // of a total of rows: two registers
   int registers = 0;
   std::size_t register_bytes = 0;
   int expansions = 0;

@@ -8,8 +8,6 @@
 namespace nadir {
 namespace {
 
-inline constexpr std::int64_t kRowsLeaf = 32;  // rows summed without branching
-
 template <class T>
 T sum_leaf(const T* x, std::int64_t count) {
   using V = Pack<T>;
@@ -37,7 +35,44 @@ T sum_contiguous(const T* x, std::int64_t count) {
   return sum_contiguous(x, half) + sum_contiguous(x + half, count - half);
 }
 
-// The sum of `rows` vectors (or numbers) that lie `stride` apart.
+// Neighbouring vectors: as many as make a row's part worth fetching.
+template <class T>
+struct Block {
+  static constexpr int kCount = 4;
+  Pack<T> packs[kCount];
+
+  friend Block operator+(Block a, Block b) {
+#pragma GCC unroll 4
+    for (int i = 0; i < kCount; ++i) a.packs[i] = a.packs[i] + b.packs[i];
+    return a;
+  }
+  friend Block operator/(Block a, Block b) {
+#pragma GCC unroll 4
+    for (int i = 0; i < kCount; ++i) a.packs[i] = a.packs[i] / b.packs[i];
+    return a;
+  }
+};
+template <class T>
+struct Width<Block<T>> {
+  static constexpr int value = Block<T>::kCount * Pack<T>::size;
+  static Block<T> load(const T* from) {
+    Block<T> block;
+#pragma GCC unroll 4
+    for (int i = 0; i < Block<T>::kCount; ++i) block.packs[i] = Pack<T>::load(from + i * Pack<T>::size);
+    return block;
+  }
+  static Block<T> splat(T number) {
+    Block<T> block;
+    for (Pack<T>& pack : block.packs) pack = Pack<T>::splat(number);
+    return block;
+  }
+  static void store(Block<T> block, T* to) {
+#pragma GCC unroll 4
+    for (int i = 0; i < Block<T>::kCount; ++i) block.packs[i].store(to + i * Pack<T>::size);
+  }
+};
+
+// The sum of `rows` blocks, vectors or numbers that lie `stride` apart.
 template <class V, class T>
 V sum_rows(const T* x, std::int64_t rows, std::int64_t stride) {
   if (rows <= kRowsLeaf) {
@@ -45,7 +80,7 @@ V sum_rows(const T* x, std::int64_t rows, std::int64_t stride) {
     for (std::int64_t row = 0; row < rows; ++row) total = total + Width<V>::load(x + row * stride);
     return total;
   }
-  const std::int64_t half = (rows / 2 + kRowsLeaf - 1) / kRowsLeaf * kRowsLeaf;
+  const std::int64_t half = rows_half(rows);
   return sum_rows<V>(x, half, stride) + sum_rows<V>(x + half * stride, rows - half, stride);
 }
 
@@ -67,10 +102,14 @@ void sum_kernel(const Arguments& arguments) noexcept {
   }
   for (std::int64_t o = 0; o < s.outer; ++o, in += s.length * s.inner, out += s.inner) {
     std::int64_t i = 0;
-    for (; i + Pack<T>::size <= s.inner; i += Pack<T>::size) {
-      finish_sum(sum_rows<Pack<T>>(in + i, s.length, s.inner), s, out + i);
-    }
-    for (; i < s.inner; ++i) finish_sum(sum_rows<T>(in + i, s.length, s.inner), s, out + i);
+    const auto sum_by = [&]<class V>(V*) {
+      for (; i + Width<V>::value <= s.inner; i += Width<V>::value) {
+        finish_sum(sum_rows<V>(in + i, s.length, s.inner), s, out + i);
+      }
+    };
+    sum_by(static_cast<Block<T>*>(nullptr));
+    sum_by(static_cast<Pack<T>*>(nullptr));
+    sum_by(static_cast<T*>(nullptr));
   }
 }
 
