@@ -171,9 +171,7 @@ template <class T>
       transpose(block);
       const std::int64_t columns = at.columns - column < kWidth ? at.columns - column : kWidth;
       T* out = static_cast<T*>(p.out) + at.row + row + (at.column + column) * p.out_column;
-#pragma GCC unroll 16
-      for (std::int64_t c = 0; c < kWidth; ++c, out += p.out_column) {
-        if (c >= columns) continue;
+      for (std::int64_t c = 0; c < columns; ++c, out += p.out_column) {
         V total = block[c];
         if (bias) {
           total =
