@@ -99,7 +99,7 @@ struct RuleArguments {
 };
 
 // Where a sum of more than kSumLeaf elements is cut in two.
-inline constexpr std::int64_t kSumLeaf = 256;
+inline constexpr std::int64_t kSumLeaf = 512;
 constexpr std::int64_t sum_half(std::int64_t count) noexcept {
   return (count / 2 + kSumLeaf - 1) / kSumLeaf * kSumLeaf;
 }

@@ -45,7 +45,11 @@ void describe_reshape(Text&, const Node&) {}
 // An element that was used many times gets the sum of its gradients.
 Expr broadcast_to_gradient(const Backward& d, int) {
   const Expr x = d.x(0);
-  return reshape(sum(d.gy, repeated_axes(x.shape(), d.y.shape()), false), x.shape());
+  // The sum of what is negated is the negated sum, which is less to negate.
+  const bool is_negated = id_of(d.gy.node()) == OpId::neg && d.gy.graph().may_fold(d.gy.index());
+  const Expr gy = is_negated ? d.gy.input(0) : d.gy;
+  const Expr gx = reshape(sum(gy, repeated_axes(x.shape(), d.y.shape()), false), x.shape());
+  return is_negated ? -gx : gx;
 }
 
 Expr reshape_gradient(const Backward& d, int) { return reshape(d.gy, d.x(0).shape()); }

@@ -111,6 +111,24 @@ void expand(const FusedOp& op, const Strip& strip) noexcept {
   }
 }
 
+// A lane function over a strip whose lines are rows.
+void run_by_rows(const FusedOp& op, const Strip& strip, Arguments& arguments) noexcept {
+  LaneArguments& l = arguments.lane;
+  const FusedOp* expansion = &op;
+  for (std::size_t i = 3; i-- > 0;) {
+    if ((op.expanded >> i & 1u) != 0) --expansion;
+    if ((op.lines >> i & 1u) == 0) continue;
+    const std::int64_t row = expansion->expansion.is_of_rows ? 0 : strip.row;
+    l.in[i] = moved(expansion->arguments.lane.in[0], row * op.row_steps[i + 1]);
+  }
+  l.count /= strip.rows;
+  for (std::int64_t row = 0; row < strip.rows; ++row) {
+    op.kernel(arguments);
+    l.out = moved(l.out, op.row_steps[0]);
+    for (std::size_t i = 0; i < 3; ++i) l.in[i] = moved(l.in[i], op.row_steps[i + 1]);
+  }
+}
+
 // A lane function over a strip, by as long stretches as its operands have in line.
 void run_lines(const FusedOp& op, const Strip& strip, Arguments& arguments) noexcept {
   LaneArguments& l = arguments.lane;
@@ -172,6 +190,7 @@ void run_op(const FusedProgram& program, const FusedOp& op, const Strip& strip) 
       l.out = address_of(op, 0, l.out, at, strip);
       for (std::size_t i = 0; i < 3; ++i) l.in[i] = address_of(op, i + 1, l.in[i], at, strip);
       l.count = op.is_row ? strip.rows : strip.count;
+      if (op.is_by_rows) return run_by_rows(op, strip, arguments);
       if (op.lines != 0) return run_lines(op, strip, arguments);
       break;
     }
@@ -466,6 +485,30 @@ class Resolver {
       if (member.in[i].access == OperandAccess::kSplat) lane.splat |= 1u << i;
       if (is_register(member.in[i])) op.registers |= static_cast<std::uint8_t>(2u << i);
     }
+    set_row_steps(op);
+  }
+
+  // Where every line is a row, which is the usual case, a strip is gone through by steps that are known beforehand.
+  void set_row_steps(FusedOp& op) const noexcept {
+    op.is_by_rows = op.lines != 0 && !op.is_row && program_.rows > 0;
+    LaneArguments& lane = op.arguments.lane;
+    op.row_steps = {program_.length * op.sizes[0], 0, 0, 0};
+    std::uint32_t splat = lane.splat;
+    const FusedOp* expansion = &op;
+    for (std::size_t i = 3; i-- > 0;) {
+      if ((op.expanded >> i & 1u) != 0) --expansion;
+      if ((op.lines >> i & 1u) == 0) {
+        op.row_steps[i + 1] = (splat >> i & 1u) != 0 ? 0 : program_.length * op.sizes[i + 1];
+        continue;
+      }
+      const Expansion& e = expansion->expansion;
+      const auto size = static_cast<std::int64_t>(e.element_size);
+      const std::size_t last = static_cast<std::size_t>(e.rank - 1);
+      op.is_by_rows = op.is_by_rows && e.rank <= 2 && (e.rank == 1 || e.lengths[last] == program_.length);
+      op.row_steps[i + 1] = size * (e.rank == 1 ? program_.length * e.strides[0] : e.strides[0]);
+      if (e.strides[last] == 0) splat |= 1u << i;
+    }
+    if (op.is_by_rows) lane.splat = splat;
   }
 
   void resolve_reduction(const FusedMember& member) noexcept {

@@ -34,8 +34,10 @@ struct FusedOp {
   std::uint8_t registers = 0;           // a bit an operand, the result first: it is in scratch
   std::uint8_t lines = 0;  // a bit an operand: it is read line by line, as the expansion before this operation says
   Kernel kernel = nullptr;
-  Arguments arguments{};                   // for the first strip, which may be all
-  std::array<std::int64_t, 4> advances{};  // bytes from one element (or row) to the next
+  Arguments arguments{};                    // for the first strip, which may be all
+  std::array<std::int64_t, 4> advances{};   // bytes from one element (or row) to the next
+  bool is_by_rows = false;                  // its lines are rows
+  std::array<std::int64_t, 4> row_steps{};  // then: bytes from one row to the next
   Expansion expansion;
   std::byte* partials = nullptr;  // of a sum of all rows: registers
   Kernel add = nullptr;

@@ -13,7 +13,7 @@
 
 namespace nadir {
 
-inline constexpr std::int64_t kStrip = 1024;  // elements, or a multiple of a row's that is at most that
+inline constexpr std::int64_t kStrip = 2048;  // elements, or a multiple of a row's that is at most that
 
 // How a member finds an operand's elements.
 enum class OperandAccess : std::uint8_t {

@@ -280,6 +280,87 @@ void a_step_costs_the_same_in_a_long_sequence() {
   require(is_linear(some.arena, twice.arena, thrice.arena), "the arena is larger a step");
 }
 
+// Rows long enough to be read where they lie, more of them than a strip has, and so many elements that the backward pass computes
+// again what it needs: against the formula, for the sum of y * g.
+void layer_norm_of_long_rows_is_the_formula(std::int64_t rows, std::int64_t columns) {
+  const GraphPtr graph = new_graph();
+  nadir_graph* g = graph.get();
+  const std::int64_t shape[] = {rows, columns};
+  const nadir_node x = made(g, nadir_param_add(g, "x", NADIR_F64, shape, 2, nullptr));
+  const nadir_node y = made(g, nadir_layer_norm_add(g, "norm", x, 1, "eps=0.25"));
+  const nadir_node factor = made(g, nadir_input_add(g, "g", NADIR_F64, shape, 2));
+  const nadir_node loss = sum_of(g, made(g, nadir_mul(g, y, factor)));
+  const SessionPtr session = new_session(g, loss, {});
+  const auto m = static_cast<std::size_t>(rows);
+  const auto n = static_cast<std::size_t>(columns);
+  const auto samples = [](std::size_t count, double step) {
+    std::vector<double> values(count);
+    for (std::size_t i = 0; i < count; ++i) values[i] = std::sin(step * static_cast<double>(i + 1));
+    return values;
+  };
+  const std::vector<double> xs = samples(m * n, 1.7), gs = samples(m * n, 0.9), ws = samples(n, 0.3),
+                            bs = samples(n, 0.7);
+  const auto set = [&](nadir_node param, const std::vector<double>& values) {
+    ok(g, nadir_param_set(g, param, values.data(), values.size() * sizeof(double)));
+  };
+  const nadir_node w = made(g, nadir_graph_find(g, "norm.weight"));
+  const nadir_node b = made(g, nadir_graph_find(g, "norm.bias"));
+  set(x, xs);
+  set(w, ws);
+  set(b, bs);
+  ok(session.get(), nadir_session_write(session.get(), factor, gs.data(), gs.size() * sizeof(double)));
+  ok(session.get(), nadir_zero_grad(session.get()));
+  ok(session.get(), nadir_forward(session.get()));
+  ok(session.get(), nadir_backward(session.get()));
+  // Once more, to be added.
+  ok(session.get(), nadir_forward(session.get()));
+  ok(session.get(), nadir_backward(session.get()));
+
+  double sum = 0;
+  std::vector<double> dx(m * n), dw(n), db(n);
+  for (std::size_t i = 0; i < m; ++i) {
+    const double* const row = &xs[i * n];
+    double mean = 0, var = 0, h_mean = 0, hz_mean = 0;
+    for (std::size_t j = 0; j < n; ++j) mean += row[j] / static_cast<double>(n);
+    for (std::size_t j = 0; j < n; ++j) var += (row[j] - mean) * (row[j] - mean) / static_cast<double>(n);
+    const double scale = 1 / std::sqrt(var + 0.25);
+    for (std::size_t j = 0; j < n; ++j) {
+      const double z = (row[j] - mean) * scale, upstream = gs[i * n + j];
+      sum += (z * ws[j] + bs[j]) * upstream;
+      dw[j] += 2 * upstream * z;
+      db[j] += 2 * upstream;
+      h_mean += upstream * ws[j] / static_cast<double>(n);
+      hz_mean += upstream * ws[j] * z / static_cast<double>(n);
+    }
+    for (std::size_t j = 0; j < n; ++j) {
+      const double z = (row[j] - mean) * scale;
+      dx[i * n + j] = 2 * scale * (gs[i * n + j] * ws[j] - h_mean - z * hz_mean);
+    }
+  }
+  double found = 0;
+  ok(session.get(), nadir_session_read(session.get(), loss, &found, sizeof found));
+  require(std::fabs(found - sum) < 1e-9, "the sum is " + std::to_string(found));
+  const auto require_gradient = [&](nadir_node param, const std::vector<double>& wanted, const char* name) {
+    std::vector<double> gradient(wanted.size());
+    ok(session.get(), nadir_grad_get(session.get(), param, gradient.data(), gradient.size() * sizeof(double)));
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      require(std::fabs(gradient[i] - wanted[i]) < 1e-9, name + (" is wrong at " + std::to_string(i)));
+    }
+  };
+  require_gradient(x, dx, "the gradient of x");
+  require_gradient(w, dw, "that of the weight");
+  require_gradient(b, db, "that of the bias");
+}
+
+void layer_norm_is_right_whatever_the_strips() {
+  layer_norm_of_long_rows_is_the_formula(3, 40);
+  layer_norm_of_long_rows_is_the_formula(101, 37);   // strips that are no leaves of the sum
+  layer_norm_of_long_rows_is_the_formula(260, 256);  // computed again
+  layer_norm_of_long_rows_is_the_formula(331, 300);
+  layer_norm_of_long_rows_is_the_formula(40, 2048);
+  layer_norm_of_long_rows_is_the_formula(33, 2100);  // longer than a strip
+}
+
 }  // namespace
 
 int main() {
@@ -293,6 +374,7 @@ int main() {
       OPERATION_TEST(recurrent_layers_drop_between_layers_in_training),
       OPERATION_TEST(attention_drops_weights_in_training),
       OPERATION_TEST(a_step_costs_the_same_in_a_long_sequence),
+      OPERATION_TEST(layer_norm_is_right_whatever_the_strips),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
