@@ -538,7 +538,8 @@ std::size_t fused_ops(const Fusion& fusion) noexcept {
   return fusion.members.size() + static_cast<std::size_t>(fusion.expansions);
 }
 
-void resolve_fused(const Step& step, const Resolution& at, Record& record, Nest*) noexcept {
+// Cold: once a batch size, so that size counts.
+[[gnu::cold]] void resolve_fused(const Step& step, const Resolution& at, Record& record, Nest*) noexcept {
   FusedProgram& program = at.fused[step.fusion];
   Resolver(at.fusions[step.fusion], step, at, program).run();
   record.arguments.fused = &program;
