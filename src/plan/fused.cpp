@@ -566,7 +566,8 @@ std::size_t fused_ops(const Fusion& fusion) noexcept {
   return fusion.members.size() + static_cast<std::size_t>(fusion.expansions);
 }
 
-void resolve_fused(const Step& step, const Resolution& at, Record& record, Nest*) noexcept {
+// Cold: once a batch size, so that size counts.
+[[gnu::cold]] void resolve_fused(const Step& step, const Resolution& at, Record& record, Nest*) noexcept {
   FusedProgram& program = at.fused[step.fusion];
   const Fusion& fusion = at.fusions[step.fusion];
   Resolver(fusion, step, at, program).run();
