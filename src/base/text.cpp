@@ -88,7 +88,7 @@ Text& Text::operator<<(double number) noexcept {
     std::snprintf(whole, sizeof whole, "%.0f", std::fabs(number));
     return *this << whole;
   }
-  const auto before = static_cast<std::size_t>(d.exponent + 1);
+  const auto before = static_cast<std::size_t>(d.exponent) + 1;
   return *this << digits.substr(0, before) << '.' << digits.substr(before);
 }
 

@@ -35,12 +35,13 @@ double product_cost(const MatmulArguments& p, int width) noexcept {
   constexpr double kTranspose = 8;  // likewise, across the lines
   constexpr double kGather = 8;     // of a result that other terms are added to
   constexpr double kScatter = 2;    // of a result
-  const double vectors = static_cast<double>((p.n + width - 1) / width) * static_cast<double>(p.k);
+  const std::int64_t columns = (p.n + width - 1) / width;
+  const double vectors = static_cast<double>(columns) * static_cast<double>(p.k);
   const double copies = p.b_column != 1 ? kTranspose : p.n % width != 0 ? kCopy : 0;
   // Results that are not stored as vectors are so for every block of terms.
-  const auto blocks = static_cast<double>((p.k + kProductDepth - 1) / kProductDepth);
+  const std::int64_t blocks = (p.k + kProductDepth - 1) / kProductDepth;
   const double results = static_cast<double>(p.m) * static_cast<double>(p.n);
-  const double scatters = p.out_column != 1 ? (kScatter + kGather * (blocks - 1)) * results : 0;
+  const double scatters = p.out_column != 1 ? (kScatter + kGather * static_cast<double>(blocks - 1)) * results : 0;
   return vectors * (static_cast<double>(p.m) + copies) + scatters;
 }
 

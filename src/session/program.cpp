@@ -22,11 +22,11 @@ std::size_t count_nests(const Plan& plan) {
 
 }  // namespace
 
-Program::Phase::Phase(const Steps& phase_steps, std::int32_t count, std::pmr::memory_resource* resource)
-    : steps(phase_steps),
-      whole(phase_steps.size(), resource),
-      parts(count > 1 ? phase_steps.size() * static_cast<std::size_t>(count) : 0, resource),
-      is_cut(phase_steps.size(), false, resource) {}
+Program::Phase::Phase(const Steps& all, std::int32_t threads, std::pmr::memory_resource* resource)
+    : steps(all),
+      whole(all.size(), resource),
+      parts(threads > 1 ? all.size() * static_cast<std::size_t>(threads) : 0, resource),
+      is_cut(all.size(), false, resource) {}
 
 Program::Program(const Plan& plan, const Workers& workers, std::pmr::memory_resource* resource)
     : plan_(plan),

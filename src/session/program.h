@@ -38,7 +38,7 @@ class Program {
 
   // The records of a phase. Where there are threads, and enough to do for them, those of large steps are cut into a part for each.
   struct Phase {
-    Phase(const Steps& steps, std::int32_t parts, std::pmr::memory_resource* resource);
+    Phase(const Steps& all, std::int32_t threads, std::pmr::memory_resource* resource);
 
     const Steps& steps;
     Records whole;
