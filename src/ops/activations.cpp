@@ -9,8 +9,8 @@ Expr number(const Backward& d, double value) { return filled_like(d.gy, value); 
 
 }  // namespace
 
-// 0 for x <= 0, else 1; NaN passes its gradient on
-Expr relu_gradient(const Backward& d, int) { return where(le(d.x(0), number(d, 0)), number(d, 0), d.gy); }
+// 0 for x <= 0, which is where y <= 0, else 1; NaN passes its gradient on. By y, x is needed no longer.
+Expr relu_gradient(const Backward& d, int) { return where(le(d.y, number(d, 0)), number(d, 0), d.gy); }
 
 // 0 for x <= 0 and x >= 6, else 1
 Expr relu6_gradient(const Backward& d, int) {

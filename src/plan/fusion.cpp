@@ -11,7 +11,8 @@ namespace nadir {
 namespace {
 
 constexpr std::size_t kMostMembers = 24;
-constexpr std::size_t kFarthest = 32;  // so many steps back a group is looked for
+constexpr std::int64_t kLeastColumns = 128;  // a row is added up by a call
+constexpr std::size_t kFarthest = 32;        // so many steps back a group is looked for
 // What is computed again rather than kept: so many elements or more, by so many steps or fewer, for so many groups or fewer.
 constexpr std::int64_t kLeastRecomputed = std::int64_t{1} << 16;
 constexpr std::uint8_t kMostRecomputed = 3;
@@ -251,6 +252,7 @@ class Fuser {
   std::optional<Role> role_of_columns(const Step& step, const Entry& entry) const noexcept {
     if (step.kind != Step::Kind::kSum || step.outer != Extent{}) return std::nullopt;
     const Shape& domain = entry.domain;
+    if (step.inner.at(max_batch_) < kLeastColumns) return std::nullopt;
     for (int rank = 1; rank < domain.rank(); ++rank) {
       if (domain.count_over(0, rank) != step.length || domain.count_over(rank, domain.rank()) != step.inner) continue;
       if ((entry.row_rank >= 0 && entry.row_rank != rank) || !rows_fit(domain, rank)) return std::nullopt;
