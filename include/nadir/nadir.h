@@ -1392,7 +1392,8 @@ NADIR_API nadir_status nadir_state_set(nadir_graph *graph, nadir_node state, con
  * to the gradients, and a step changes nothing if there are no others); `max_bytes` (0: no limit), the most that the session
  * may reserve; `threads` (1 to 256; 1, or what the environment variable NADIR_THREADS says): so many threads share the work of a
  * large step, the caller among them. The others are the host's (`nadir_host_set_executor`), or are started here and sleep
- * but for such steps; a step of less than some 20 microseconds wakes nobody. Their number changes no bits of any result.
+ * but for such steps, with all signals blocked; a step of less than some 20 microseconds wakes nobody. Their number changes no
+ * bits of any result. A process that has forked must not use such a session of its parent's.
  *
  * Returns NULL on failure, with the reason in `nadir_graph_status`: the graph's first build error; NADIR_E_ARGUMENT for a
  * bad node, count or option, no loss and no outputs, or a loss that depends on no parameter; NADIR_E_SHAPE for a loss

@@ -5,6 +5,8 @@
 #if defined(_WIN32)
 #include <windows.h>
 #else
+#include <csignal>
+
 #include <pthread.h>
 #include <sched.h>
 #endif
@@ -84,8 +86,14 @@ class Lock {
 };
 using Thread = pthread_t;
 using ThreadResult = void*;
+// Signals are for the host's own threads.
 bool start(Thread& thread, ThreadResult (*run)(void*), void* argument) noexcept {
-  return pthread_create(&thread, nullptr, run, argument) == 0;
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const bool is_started = pthread_create(&thread, nullptr, run, argument) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return is_started;
 }
 void join(Thread thread) noexcept { pthread_join(thread, nullptr); }
 void give_way() noexcept { sched_yield(); }
