@@ -136,7 +136,7 @@ void scatter_add(const Arguments& arguments) noexcept {
   T* table = static_cast<T*>(a.table);
   const T* values = static_cast<const T*>(a.values);
   const auto clear = [&](std::int64_t count) {
-    if (a.starts_at_zero) std::memset(table, 0, static_cast<std::size_t>(count) * sizeof(T));
+    if (a.starts_at_zero && count > 0) std::memset(table, 0, static_cast<std::size_t>(count) * sizeof(T));
   };
   if (a.inner != 1) {
     clear(a.outer * a.length * a.inner);
