@@ -98,6 +98,14 @@ bool Gate::upgrade_shared() noexcept {
   return false;
 }
 
+// Whoever got inside as the owner, and is that no more, has marked itself as a writer: either it sees the others, or they see it.
+bool Gate::upgrade_revoked() noexcept {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (shared_.load() == 0) return true;
+  owners_.store(1, std::memory_order_release);
+  return false;
+}
+
 Entry Gate::enter(Access access) noexcept {
   if (is_owner()) {
     if (!owner_may(access)) return Entry::kRefused;

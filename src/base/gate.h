@@ -97,8 +97,7 @@ class Gate {
     std::atomic_signal_fence(std::memory_order_seq_cst);
     if (is_owner()) [[likely]]
       return true;
-    owners_.store(1, std::memory_order_release);
-    return false;
+    return upgrade_revoked();
   }
   void downgrade(Entry entry) noexcept {
     if (entry == Entry::kAsOwner) {
@@ -143,6 +142,7 @@ class Gate {
 
   Entry enter_shared(Access access) noexcept;
   bool upgrade_shared() noexcept;
+  bool upgrade_revoked() noexcept;
   void claim() noexcept;
   bool revoke() noexcept;
 

@@ -1,6 +1,5 @@
 #include "base/text.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cmath>

@@ -200,6 +200,7 @@ class Fuser {
 
   // The latest group that the step may be moved into.
   Entry* find_home(std::pmr::vector<Entry>& entries, const Step& step) const {
+    if (step.kind != Step::Kind::kLane && !is_reduction(step)) return nullptr;
     const std::size_t oldest = entries.size() > kFarthest ? entries.size() - kFarthest : 0;
     for (std::size_t i = entries.size(); i-- > oldest;) {
       Entry& entry = entries[i];

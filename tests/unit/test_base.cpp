@@ -275,6 +275,46 @@ void readers_together_or_one_writer(void**) {
   }
 }
 
+// Whether the reader got inside as the owner, and is that still, or never was it.
+void a_reader_alone_becomes_a_writer_and_back(void**) {
+  for (const bool is_shared : {false, true}) {
+    Gate gate;
+    Occupancy mine, others;
+    const auto run = [](auto f) { std::thread(f).join(); };
+    const auto can = [&](Access access) {
+      bool entered = false;
+      run([&] {
+        const Entry entry = gate.enter(others, access);
+        entered = entry != Entry::kRefused;
+        if (entered) gate.leave(others, access, entry);
+      });
+      return entered;
+    };
+    gate.leave(mine, Access::kNone, gate.enter(mine, Access::kNone));  // this thread owns the gate
+    if (is_shared) assert_true(can(Access::kRead));                    // and now nobody does
+    const Entry entry = gate.enter(mine, Access::kRead);
+    assert_true(entry == (is_shared || !process_wide_fence_exists() ? Entry::kShared : Entry::kAsOwner));
+    assert_true(gate.upgrade(entry));
+    assert_false(can(Access::kRead));  // which takes the gate from its owner
+    assert_false(can(Access::kWrite));
+    gate.downgrade(entry);
+    assert_true(can(Access::kRead));
+    assert_false(can(Access::kWrite));
+    assert_true(gate.upgrade(entry));
+    assert_false(can(Access::kRead));
+    gate.downgrade(entry);
+    Entry other{};
+    run([&] { other = gate.enter(others, Access::kRead); });
+    assert_true(other != Entry::kRefused);
+    assert_false(gate.upgrade(entry));
+    gate.leave(others, Access::kRead, other);
+    assert_true(gate.upgrade(entry));
+    gate.downgrade(entry);
+    gate.leave(mine, Access::kRead, entry);
+    assert_true(can(Access::kWrite));
+  }
+}
+
 // The moment at which a gate is taken from its owner, many times over: the owner enters and leaves as fast as it can, and
 // another thread wants to be alone once. A missing fence lets both in; this test and the next see it in about half of their
 // runs.
@@ -376,6 +416,7 @@ int main() {
       cmocka_unit_test(elements_of_a_stable_vector_stay_where_they_are),
       cmocka_unit_test(one_caller_a_session),
       cmocka_unit_test(readers_together_or_one_writer),
+      cmocka_unit_test(a_reader_alone_becomes_a_writer_and_back),
       cmocka_unit_test(owner_and_revoker_are_never_inside_together),
       cmocka_unit_test(nobody_enters_beside_a_writer),
   };
