@@ -145,6 +145,38 @@ static void the_number_of_threads_changes_no_bits(void **state) {
   }
 }
 
+/* Short rows by a repeated one, which every part has to lay out for itself. */
+static void parts_repeat_rows_by_themselves(void **state) {
+  enum { ROWS = 100000, COLUMNS = 10 };
+  const int64_t rows[] = {ROWS, COLUMNS}, row[] = {COLUMNS};
+  float *x = malloc(ROWS * COLUMNS * sizeof *x), *y = malloc(ROWS * COLUMNS * sizeof *y), repeated[COLUMNS];
+  nadir_graph *g = nadir_graph_new(NULL);
+  const nadir_node in = nadir_input_add(g, "x", NADIR_F32, rows, 2);
+  const nadir_node by = nadir_input_add(g, "by", NADIR_F32, row, 1);
+  const nadir_node out = nadir_neg(g, nadir_mul(g, nadir_add(g, in, by), by));
+  nadir_session *session;
+  int i;
+  (void)state;
+  assert_non_null(x);
+  assert_non_null(y);
+  for (i = 0; i < ROWS * COLUMNS; ++i) x[i] = (float)(i % 97);
+  for (i = 0; i < COLUMNS; ++i) repeated[i] = (float)(i + 1);
+  session = nadir_session_new(g, NADIR_NONE, &out, 1, 1, "threads=5");
+  assert_graph_ok(g);
+  assert_ok(nadir_session_write(session, in, x, ROWS * COLUMNS * sizeof *x));
+  assert_ok(nadir_session_write(session, by, repeated, sizeof repeated));
+  assert_ok(nadir_forward(session));
+  assert_ok(nadir_session_read(session, out, y, ROWS * COLUMNS * sizeof *y));
+  for (i = 0; i < ROWS * COLUMNS; ++i) {
+    const float r = repeated[i % COLUMNS];
+    assert_true(y[i] == -((x[i] + r) * r)); /* whole numbers, exact */
+  }
+  nadir_session_free(session);
+  nadir_graph_free(g);
+  free(x);
+  free(y);
+}
+
 /* An executor of the host's: one index after another, the last first. */
 typedef struct counted {
   int calls, indices, destroyed;
@@ -291,6 +323,7 @@ static void workers_have_the_mode_of_the_caller(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_number_of_threads_changes_no_bits),
+    cmocka_unit_test(parts_repeat_rows_by_themselves),
     cmocka_unit_test(host_lends_its_threads),
     cmocka_unit_test(executors_are_replaced_and_checked),
     cmocka_unit_test(small_steps_wake_nobody),
