@@ -51,6 +51,11 @@ WORKERS = [
     ("kann", {}, 1),
 ]
 
+# The kernels of OpenBLAS for processors that it does not know, by what they need, the best first. It would run there what any
+# x86-64 has, four times as slow.
+OPENBLAS_CORES = [("avx512_bf16", "Cooperlake"), ("avx512vl", "SkylakeX"), ("avx2", "Haswell")]
+OPENBLAS_UNKNOWN = "kernels Prescott"
+
 JOBS = {
     "J1": "the line y = w x + b, one sample a step, SGD",
     "J2": "MLP 2-16-1, tanh and sigmoid, squared error, batch 4, SGD",
@@ -143,10 +148,32 @@ class Worker:
         self.start()
 
 
+def processor_flags():
+    found = re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return found.group(1).split() if found else []
+
+
+def openblas_core(folder, core):
+    """What OpenBLAS has to be told, if it does not know the processor and takes the slowest kernels."""
+    path = folder / "bench_openblas"
+    if not path.exists():
+        return {}
+    worker = Worker(path, {}, {core})
+    worker.end()
+    if not worker.about.endswith(OPENBLAS_UNKNOWN):
+        return {}
+    flags = processor_flags()
+    return next(({"OPENBLAS_CORETYPE": name} for flag, name in OPENBLAS_CORES if flag in flags), {})
+
+
 def start_workers(folder):
     """The programs that were built, and what is said about those that cannot run."""
     cores = sorted(os.sched_getaffinity(0))
     workers, notes = [], []
+    for_openblas = openblas_core(folder, cores[-1])
+    if for_openblas:
+        notes.append("OpenBLAS does not know this processor: it was told "
+                     f"OPENBLAS_CORETYPE={for_openblas['OPENBLAS_CORETYPE']}")
     for name, additions, count in WORKERS:
         path = folder / f"bench_{name}"
         if not path.exists():
@@ -155,7 +182,7 @@ def start_workers(folder):
             notes.append(f"{additions['BENCH_CANDIDATE']} needs {count} cores: left out")
         else:
             # The last ones: systems like to do their own work on the first.
-            workers.append(Worker(path, additions, set(cores[-count:])))
+            workers.append(Worker(path, {**for_openblas, **additions}, set(cores[-count:])))
     return workers, notes
 
 
