@@ -122,7 +122,26 @@ struct Lanes {
 #endif
   using Numbers [[gnu::vector_size(kCount * sizeof(T))]] = T;
   using Masks [[gnu::vector_size(kCount)]] = Mask;
+  using Words [[gnu::vector_size(kCount * 2)]] = std::uint16_t;
+  using Doubles [[gnu::vector_size(kCount * 4)]] = std::uint32_t;
+  using Quadruples [[gnu::vector_size(kCount * 8)]] = std::uint64_t;
 };
+
+// As wide as numbers of type T. By twofold widths: what goes further in one step, GCC takes apart into single elements.
+template <class T>
+auto widened(typename Lanes<T>::Masks masks) {
+  if constexpr (sizeof(T) == 1) {
+    return masks;
+  } else {
+    const auto words = __builtin_convertvector(masks, typename Lanes<T>::Words);
+    const auto doubles = __builtin_convertvector(words, typename Lanes<T>::Doubles);
+    if constexpr (sizeof(T) == 4) {
+      return doubles;
+    } else {
+      return __builtin_convertvector(doubles, typename Lanes<T>::Quadruples);
+    }
+  }
+}
 
 template <class V, class T>
 V load_lanes(const T* from) {
@@ -201,7 +220,7 @@ void where_kernel(const Arguments& arguments) noexcept {
     const std::int64_t x_step = vector_step(x, (l.splat & 2u) != 0, repeated[0]);
     const std::int64_t y_step = vector_step(y, (l.splat & 4u) != 0, repeated[1]);
     for (; i + Lanes<T>::kCount <= l.count; i += Lanes<T>::kCount, m += m_step, x += x_step, y += y_step) {
-      const V chosen = __builtin_convertvector(load_lanes<M>(m), V);
+      const auto chosen = widened<T>(load_lanes<M>(m));
       store_lanes(chosen != 0 ? load_lanes<V>(x) : load_lanes<V>(y), out + i);
     }
   }
