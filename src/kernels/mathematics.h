@@ -50,7 +50,14 @@ using raw::log1p;
 using raw::sin;
 using raw::sinh;
 using raw::tan;
-using raw::tanh;
+
+// c[0] x^(n-1) + … + c[n-1].
+template <class T, int n>
+Pack<T> polynomial(Pack<T> x, const T (&c)[n]) {
+  auto y = Pack<T>::splat(c[0]);
+  for (int i = 1; i < n; ++i) y = multiply_add(y, x, Pack<T>::splat(c[i]));
+  return y;
+}
 
 // Where exp is near the ends of its range.
 template <class T>
@@ -58,12 +65,86 @@ inline constexpr T kSafeExponent = sizeof(T) == 4 ? 87 : 708;
 
 // xsimd 8.1 overflows and underflows too early: towards the ends, exp(x) = exp(x / 2)².
 template <class T>
-Pack<T> exp(Pack<T> x) {
+Pack<T> exp_mended(Pack<T> x) {
   const auto limit = Pack<T>::splat(kSafeExponent<T>);
   const auto half = choose_greater(absolute(x), limit, x * Pack<T>::splat(T(0.5)), x);
   const auto root = raw::exp(half);
   return choose_greater(absolute(x), limit, root * root, root);
 }
+
+#if defined(NADIR_SCALAR_KERNELS)
+
+template <class T>
+Pack<T> exp(Pack<T> x) {
+  return exp_mended(x);
+}
+using raw::tanh;
+
+#else
+
+inline Pack<double> exp(Pack<double> x) { return exp_mended(x); }
+using raw::tanh;
+
+// Floats have exp and tanh of our own, by Cephes' polynomials as xsimd's: what they cost is the chain of their products, and
+// xsimd 8.1 rounds twice on AVX-512, where one instruction does.
+
+// p 2^k for integers k of -150 to 129 and p of about 1: with subnormal results and overflow.
+inline Pack<float> times_power_of_2(Pack<float> p, Pack<float> k) {
+#if defined(__AVX512F__)
+  return {_mm512_scalef_ps(p.value, k.value)};
+#else
+  const auto power = [](auto exponent) { return xsimd::bitwise_cast<xsimd::batch<float>>((exponent + 127) << 23); };
+  const auto whole = xsimd::to_int(k.value);
+  const auto half = whole >> 1;
+  return {p.value * power(half) * power(whole - half)};
+#endif
+}
+
+// The same for k of -126 to 127.
+inline Pack<float> times_normal_power_of_2(Pack<float> p, Pack<float> k) {
+#if defined(__AVX512F__)
+  return {_mm512_scalef_ps(p.value, k.value)};
+#else
+  return {p.value * xsimd::bitwise_cast<xsimd::batch<float>>((xsimd::to_int(k.value) + 127) << 23)};
+#endif
+}
+
+// exp(x) = p 2^k with p of about 1, for arguments that are not too large to subtract k log 2 from.
+struct Power {
+  Pack<float> p, k;
+};
+inline Power split_exp(Pack<float> x) {
+  constexpr float kCoefficients[] = {1.3997796e-3f, 8.3955629e-3f, 4.1665401e-2f, 1.6666277e-1f, 0.5f};
+  const Pack<float> k{xsimd::nearbyint((x * Pack<float>::splat(1.44269504f)).value)};
+  auto rest = multiply_add(k, Pack<float>::splat(-0.693359375f), x);
+  rest = multiply_add(k, Pack<float>::splat(2.12194440e-4f), rest);
+  return {multiply_add(polynomial(rest, kCoefficients), rest * rest, rest) + Pack<float>::splat(1), k};
+}
+
+inline Pack<float> exp(Pack<float> x) {
+  const auto most = Pack<float>::splat(89);     // which is infinity
+  const auto least = Pack<float>::splat(-104);  // which is 0
+  const auto split = split_exp(choose_less(x, least, least, choose_greater(x, most, most, x)));
+  return times_power_of_2(split.p, split.k);
+}
+
+// x + x³ P(x²) near 0, 1 - 2 / (1 + exp(2x)) farther away.
+inline Pack<float> tanh(Pack<float> x) {
+  constexpr float kCoefficients[] = {-5.70498872745e-3f, 2.06390887954e-2f, -5.37397155531e-2f, 1.33314422036e-1f,
+                                     -3.33332819422e-1f};
+  const auto one = Pack<float>::splat(1);
+  const auto size = absolute(x);
+  const auto most = Pack<float>::splat(10);  // whose tanh is 1
+  const auto bounded = choose_greater(size, most, most, size);
+  const auto split = split_exp(bounded + bounded);
+  const auto far = one - Pack<float>::splat(2) / (one + times_normal_power_of_2(split.p, split.k));
+  const auto square = x * x;
+  const auto near = multiply_add(polynomial(square, kCoefficients) * square, size, size);
+  const auto result = choose_less(size, Pack<float>::splat(0.625f), near, far);
+  return {result.value ^ (x.value & Pack<float>::Batch(-0.0f))};
+}
+
+#endif
 
 template <class T>
 Pack<T> expm1(Pack<T> x) {
@@ -110,14 +191,6 @@ template <class T>
 Pack<T> softplus(Pack<T> x) {
   const auto zero = Pack<T>::splat(0);
   return choose_less(x, zero, zero, x) + log1p(exp(-absolute(x)));
-}
-
-// c[0] x^(n-1) + … + c[n-1].
-template <class T, int n>
-Pack<T> polynomial(Pack<T> x, const T (&c)[n]) {
-  auto y = Pack<T>::splat(c[0]);
-  for (int i = 1; i < n; ++i) y = multiply_add(y, x, Pack<T>::splat(c[i]));
-  return y;
 }
 
 // The rest belongs to the error function. The polynomials interpolate at Chebyshev's points, computed with 60 digits.
