@@ -98,7 +98,7 @@ nadir_status nadir_train_steps(nadir_optimizer* handle, const nadir_node* inputs
   int64_t& count = made ? *made : ignored;
   count = 0;
   return on_optimizer(handle, "train_steps", [&](Optimizer& optimizer) {
-    constexpr int32_t kMostInputs = 64;
+    constexpr auto kMostInputs = static_cast<int32_t>(Feed::kMostInputs);
     if (input_count < 0 || input_count > kMostInputs) {
       fail(Status::kArgument, "input_count is ", input_count, "; wants 0 to ", kMostInputs);
     }

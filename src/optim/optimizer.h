@@ -31,6 +31,8 @@ struct GradientHook {
 
 // The inputs of steps: memory of the host's in which the rows of a step follow those of the step before.
 struct Feed {
+  static constexpr std::size_t kMostInputs = 64;
+
   std::span<const NodeIndex> inputs;
   std::span<const void* const> data;
   std::int64_t batch;
@@ -182,6 +184,7 @@ class FirstOrder final : public Optimizer {
   void settle() noexcept override;
   bool steps_alone() const noexcept override { return true; }
   Status apply(const char* function) noexcept override;
+  Status apply_rule(const char* function) noexcept;
 
   const Rule& rule_;
   Common common_;

@@ -22,10 +22,16 @@ Status Optimizer::train_step(double& loss) {
 Status Optimizer::train_steps(const Feed& feed, std::int64_t steps, double* losses, std::int64_t& made) {
   constexpr const char* kFunction = "train_steps";
   made = 0;
+  Session::Fed fed[Feed::kMostInputs];
+  const std::span<Session::Fed> all(fed, feed.inputs.size());
   const auto give = [&](std::int64_t step) {
+    if (step > 0) [[likely]] {
+      for (Session::Fed& input : all) Session::feed_next(input);
+      return Status::kOk;
+    }
     Status status = Status::kOk;
-    for (std::size_t i = 0; i < feed.inputs.size() && status == Status::kOk; ++i) {
-      status = session_->feed(kFunction, feed.inputs[i], feed.data[i], feed.batch, step);
+    for (std::size_t i = 0; i < all.size() && status == Status::kOk; ++i) {
+      status = session_->feed_first(kFunction, feed.inputs[i], feed.data[i], feed.batch, all[i]);
     }
     return status;
   };
@@ -96,11 +102,14 @@ void FirstOrder::settle() noexcept {
 }
 
 Status FirstOrder::apply(const char* function) noexcept {
-  if (is_plain_descent_) {
-    session_->descend(groups_.front().settings[0]);
-    steps_ += 1;
-    return Status::kOk;
-  }
+  if (!is_plain_descent_) [[unlikely]]
+    return apply_rule(function);
+  session_->descend(groups_.front().settings[0]);
+  steps_ += 1;
+  return Status::kOk;
+}
+
+Status FirstOrder::apply_rule(const char* function) noexcept {
   if (is_swapped_) {
     return session_->refuse(Status::kState, function,
                             "the parameters are exchanged for their average; call nadir_optimizer_swap_ema");

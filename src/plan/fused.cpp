@@ -178,7 +178,8 @@ void run_op(const FusedProgram& program, const FusedOp& op, const Strip& strip) 
   const std::int64_t at = op.is_row ? strip.row : strip.first;
   switch (op.kind) {
     case FusedOp::Kind::kExpand: return expand(op, strip);
-    case FusedOp::Kind::kTotal: return;
+    case FusedOp::Kind::kTotal:
+    case FusedOp::Kind::kNone: return;
     case FusedOp::Kind::kColumns: {
       const std::byte* row = address_of(op, 1, op.arguments.sum.in, strip.first, strip);
       for (std::int64_t i = 0; i < strip.rows; ++i, row += program.length * op.sizes[1])
@@ -216,12 +217,15 @@ void run_strip(const FusedProgram& program, const Strip& strip) noexcept {
   for (const FusedOp& op : program.ops) run_op(program, op, strip);
 }
 
+// Whether an operation over all elements is no more than a call of its kernel.
+bool is_plain(const FusedOp& op) noexcept { return op.lines == 0 && (op.kernel || op.kind == FusedOp::Kind::kNone); }
+
 // All in one strip, for which the arguments are as they stand.
 void run_at_once(const Arguments& arguments) noexcept {
   const FusedProgram& program = *arguments.fused.program;
   const Strip all{0, program.count, 0, program.rows};
   for (const FusedOp& op : program.ops) {
-    if (op.kernel && op.lines == 0) {
+    if (op.kernel && is_plain(op)) {
       op.kernel(op.arguments);
     } else {
       run_op(program, op, all);
@@ -544,11 +548,21 @@ class Resolver {
     program_.dtype = step.in[0].dtype;
     const SumArguments& s = op.arguments.sum;
     op.lines = op.expanded = 0;
-    if (outer * length * s.inner == 1 && s.divisor == 1 && !s.accumulate) {
-      op.kind = FusedOp::Kind::kLane;
-      op.kernel = at_.kernels.lanes[static_cast<int>(LaneId::copy)][dtype];
-      op.arguments.lane = {out, {in}, 1, 0, {}};
-    }
+    if (outer * length * s.inner == 1 && s.divisor == 1 && !s.accumulate) resolve_sum_of_one(op, member);
+  }
+
+  // A sum of one element is that element: whoever computes it puts it in the sum's place, if nobody else reads it.
+  void resolve_sum_of_one(FusedOp& op, const FusedMember& member) noexcept {
+    const SumArguments s = op.arguments.sum;
+    op.kind = FusedOp::Kind::kLane;
+    op.kernel = at_.kernels.lanes[static_cast<int>(LaneId::copy)][index_of(member.step.in[0].dtype)];
+    op.arguments.lane = {s.out, {s.in}, 1, 0, {}};
+    FusedOp* const source = used_ > 1 ? &op - 1 : nullptr;
+    if (!source || source->kind != FusedOp::Kind::kLane || source->arguments.lane.out != s.in) return;
+    if (member.in[0].source < 0 || &member != &fusion_.members.back()) return;
+    source->arguments.lane.out = s.out;
+    op.kind = FusedOp::Kind::kNone;
+    op.kernel = nullptr;
   }
 
   FusedOp& next() noexcept { return program_.ops[used_++]; }
@@ -564,6 +578,13 @@ class Resolver {
 
 std::size_t fused_ops(const Fusion& fusion) noexcept {
   return fusion.members.size() + static_cast<std::size_t>(fusion.expansions);
+}
+
+std::span<const FusedOp> plain_ops(const Record& record) noexcept {
+  if (record.kernel != run_at_once) return {};
+  const FusedProgram& program = *record.arguments.fused.program;
+  const bool are_plain = std::all_of(program.ops.begin(), program.ops.end(), is_plain);
+  return are_plain ? std::span<const FusedOp>(program.ops) : std::span<const FusedOp>();
 }
 
 // Cold: once a batch size, so that size counts.

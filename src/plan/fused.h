@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory_resource>
+#include <span>
 #include <vector>
 
 #include "kernels/arguments.h"
@@ -25,7 +26,7 @@ struct Expansion {
 };
 
 struct FusedOp {
-  enum class Kind : std::uint8_t { kLane, kSum, kExtreme, kExpand, kTotal, kColumns };
+  enum class Kind : std::uint8_t { kNone, kLane, kSum, kExtreme, kExpand, kTotal, kColumns };
 
   Kind kind = Kind::kLane;
   bool is_row = false;
@@ -60,5 +61,9 @@ void resolve_fused(const Step& step, const Resolution& at, Record& record, Nest*
 
 // How many operations a group has.
 std::size_t fused_ops(const Fusion& fusion) noexcept;
+
+// The operations of a record that does nothing but call the kernel of one after the other, those without a kernel left out; else
+// none.
+std::span<const FusedOp> plain_ops(const Record& record) noexcept;
 
 }  // namespace nadir

@@ -36,6 +36,7 @@ void Program::set_profile(std::span<Profiled> profile) noexcept {
       record.kernel = run_profiled;
       record.arguments.profiled = next++;
     }
+    phase->list_calls();
   }
   profile_ = profile;
 }

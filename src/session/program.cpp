@@ -20,22 +20,44 @@ std::size_t count_nests(const Plan& plan) {
   return static_cast<std::size_t>(count);
 }
 
+std::size_t most_calls(const Plan& plan, const Steps& steps) noexcept {
+  std::size_t count = 0;
+  for (const Step& step : steps) {
+    count += step.kind == Step::Kind::kFused ? std::max<std::size_t>(fused_ops(plan.fusions[step.fusion]), 1) : 1;
+  }
+  return count;
+}
+
 }  // namespace
 
-Program::Phase::Phase(const Steps& all, std::int32_t threads, std::pmr::memory_resource* resource)
+Program::Phase::Phase(const Plan& plan, const Steps& all, std::int32_t threads, std::pmr::memory_resource* resource)
     : steps(all),
       whole(all.size(), resource),
+      calls(resource),
       parts(threads > 1 ? all.size() * static_cast<std::size_t>(threads) : 0, resource),
-      is_cut(all.size(), false, resource) {}
+      is_cut(all.size(), false, resource) {
+  calls.reserve(most_calls(plan, all));
+}
+
+void Program::Phase::list_calls() noexcept {
+  calls.clear();
+  for (const Record& record : whole) {
+    const std::span<const FusedOp> ops = plain_ops(record);
+    if (ops.empty()) calls.push_back({record.kernel, &record.arguments});
+    for (const FusedOp& op : ops) {
+      if (op.kernel) calls.push_back({op.kernel, &op.arguments});
+    }
+  }
+}
 
 Program::Program(const Plan& plan, const Workers& workers, std::pmr::memory_resource* resource)
     : plan_(plan),
       workers_(workers),
-      constants_(plan.constants, 1, resource),
-      weights_(plan.weights, 1, resource),
-      forward_(plan.forward, workers.count(), resource),
-      backward_(plan.backward, workers.count(), resource),
-      accumulating_backward_(plan.accumulating_backward, workers.count(), resource),
+      constants_(plan, plan.constants, 1, resource),
+      weights_(plan, plan.weights, 1, resource),
+      forward_(plan, plan.forward, workers.count(), resource),
+      backward_(plan, plan.backward, workers.count(), resource),
+      accumulating_backward_(plan, plan.accumulating_backward, workers.count(), resource),
       nests_(count_nests(plan), resource),
       fused_(resource) {
   fused_.reserve(plan.fusions.size());
@@ -72,6 +94,7 @@ void Program::resolve(Phase& phase, const Resolution& at, Nest*& nest) noexcept 
     }
   }
   phase.is_shared = is_any_cut;
+  phase.list_calls();
 }
 
 void Program::run_shared(const Phase& phase) const noexcept {
@@ -96,12 +119,16 @@ std::size_t Program::bytes(const Plan& plan, std::int32_t parts) noexcept {
   const std::size_t steps = plan.constants.size() + plan.weights.size() + plan.forward.size() + plan.backward.size() +
                             plan.accumulating_backward.size();
   std::size_t fused = 0;
+  std::size_t calls = 0;
+  for (const Steps* list : {&plan.constants, &plan.weights, &plan.forward, &plan.backward, &plan.accumulating_backward})
+    calls += most_calls(plan, *list);
   for (const Fusion& fusion : plan.fusions) {
     fused += sizeof(Fusion) + sizeof(FusedProgram) + fusion.members.size() * sizeof(FusedMember) +
              fused_ops(fusion) * sizeof(FusedOp);
   }
   const auto records = static_cast<std::size_t>(parts > 1 ? parts + 1 : 1);
-  return steps * (records * sizeof(Record) + sizeof(Step)) + count_nests(plan) * sizeof(Nest) + fused;
+  return steps * (records * sizeof(Record) + sizeof(Step)) + count_nests(plan) * sizeof(Nest) + fused +
+         calls * sizeof(Call);
 }
 
 }  // namespace nadir

@@ -36,12 +36,20 @@ class Program {
  private:
   using Records = std::pmr::vector<Record>;
 
+  struct Call {
+    Kernel kernel;
+    const Arguments* arguments;
+  };
+
   // The records of a phase. Where there are threads, and enough to do for them, those of large steps are cut into a part for each.
   struct Phase {
-    Phase(const Steps& all, std::int32_t threads, std::pmr::memory_resource* resource);
+    Phase(const Plan& plan, const Steps& all, std::int32_t threads, std::pmr::memory_resource* resource);
+    void list_calls() noexcept;
 
     const Steps& steps;
     Records whole;
+    // What one thread calls: the records, or what those of small groups would call in their turn.
+    std::pmr::vector<Call> calls;
     Records parts;                  // of step i from i * the number of threads on
     std::pmr::vector<bool> is_cut;  // by step
     bool is_shared = false;         // among threads
@@ -51,7 +59,7 @@ class Program {
   void run(const Phase& phase) const noexcept {
     if (phase.is_shared) [[unlikely]]
       return run_shared(phase);
-    for (const Record& record : phase.whole) record.kernel(record.arguments);
+    for (const Call& call : phase.calls) call.kernel(*call.arguments);
   }
   void run_shared(const Phase& phase) const noexcept;
 

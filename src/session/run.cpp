@@ -13,17 +13,6 @@ namespace {
 
 using Access = Gate::Access;
 
-// A call of memcpy costs more than a number.
-void copy(void* to, const void* from, std::size_t bytes) noexcept {
-  if (bytes == sizeof(float)) {
-    std::memcpy(to, from, sizeof(float));
-  } else if (bytes == sizeof(double)) {
-    std::memcpy(to, from, sizeof(double));
-  } else if (bytes > 0) {
-    std::memcpy(to, from, bytes);
-  }
-}
-
 }  // namespace
 
 Status Session::refuse_with(Status status, const char* function, std::span<const Piece> pieces) noexcept {
@@ -97,7 +86,7 @@ Status Session::write(NodeIndex node, const void* data, std::size_t bytes) noexc
       return write_anew("session_write", node, data, bytes);
     }
     can_go_back_ = false;
-    copy(inputs_[slot.index].staging, data, bytes);
+    copy_some(inputs_[slot.index].staging, data, bytes);
     return done();
   });
 }
@@ -114,7 +103,7 @@ Status Session::write_anew(const char* function, NodeIndex node, const void* dat
   }
   input.is_staged = true;
   can_go_back_ = false;
-  copy(input.staging, data, bytes);
+  copy_some(input.staging, data, bytes);
   return done();
 }
 
@@ -336,7 +325,7 @@ Status Session::read_inside(NodeIndex node, void* data, std::size_t bytes) noexc
     return refuse(Status::kArgument, "session_read", '"', name_of_node(node), "\" ", (*graph_)[node].shape, ": ", bytes,
                   " bytes at ", data ? "data" : "NULL", " given; wants ", wanted);
   }
-  copy(data, from, bytes);
+  copy_some(data, from, bytes);
   return done();
 }
 
@@ -399,19 +388,15 @@ Status Session::differentiate(const char* function, double& loss_now) noexcept {
   return Status::kOk;
 }
 
-Status Session::feed(const char* function, NodeIndex node, const void* data, std::int64_t batch,
-                     std::int64_t step) noexcept {
+Status Session::feed_first(const char* function, NodeIndex node, const void* data, std::int64_t batch,
+                           Fed& fed) noexcept {
   const Slot slot = slots_[node];
-  const bool is_input = slot.kind == Slot::Kind::kInput;
-  const std::size_t row_bytes = is_input ? inputs_[slot.index].row_bytes : 0;
-  const bool has_batch = is_input && inputs_[slot.index].elements.power != 0;
-  const std::size_t bytes = has_batch ? row_bytes * static_cast<std::size_t>(batch) : row_bytes;
-  const auto* from = static_cast<const std::byte*>(data) + bytes * static_cast<std::size_t>(step);
-  if (is_input && inputs_[slot.index].is_staged && inputs_[slot.index].bytes == bytes) [[likely]] {
-    copy(inputs_[slot.index].staging, from, bytes);
-    return Status::kOk;
-  }
-  return write_anew(function, node, from, bytes);
+  if (slot.kind != Slot::Kind::kInput) return write_anew(function, node, data, 0);  // which is refused
+  const Input& input = inputs_[slot.index];
+  const auto rows = static_cast<std::size_t>(input.elements.power != 0 ? batch : 1);
+  const std::size_t bytes = input.row_bytes * rows;
+  fed = {input.staging, static_cast<const std::byte*>(data) + bytes, bytes};
+  return write_anew(function, node, data, bytes);
 }
 
 void Session::commit_state() noexcept {
@@ -471,7 +456,7 @@ void Session::descend(double rate) noexcept {
       const std::size_t offset = static_cast<std::size_t>(first) * size_of(update.dtype);
       Arguments arguments;
       arguments.update = {update.values + offset, update.gradients + offset, count, rate};
-      kernels_.sgd[index_of(update.dtype)](arguments);
+      update.sgd(arguments);
     });
   }
 }
@@ -527,7 +512,7 @@ namespace {
 
 Status copy_gradients(void* data, const std::byte* gradients, std::size_t bytes, bool are_zero) noexcept {
   if (!are_zero) {
-    copy(data, gradients, bytes);
+    copy_some(data, gradients, bytes);
   } else if (bytes > 0) {
     std::memset(data, 0, bytes);
   }

@@ -42,6 +42,17 @@ struct SessionOptions {
   static SessionOptions parse(Options& options);
 };
 
+// A call of memcpy costs more than a number.
+inline void copy_some(void* to, const void* from, std::size_t bytes) noexcept {
+  if (bytes == sizeof(float)) {
+    std::memcpy(to, from, sizeof(float));
+  } else if (bytes == sizeof(double)) {
+    std::memcpy(to, from, sizeof(double));
+  } else if (bytes > 0) {
+    std::memcpy(to, from, bytes);
+  }
+}
+
 class Session : public RefCounted {
  public:
   // Compiles. Leaves the graph sealed, and otherwise as it was. Throws Error or std::bad_alloc.
@@ -168,8 +179,19 @@ class Session : public RefCounted {
     }
     return status;
   }
-  // Gives an input the values of a step, of `batch` rows; they lie step after step. Inside.
-  Status feed(const char* function, NodeIndex node, const void* data, std::int64_t batch, std::int64_t step) noexcept;
+  // An input whose values of one step after another lie one after the other.
+  struct Fed {
+    std::byte* to = nullptr;
+    const std::byte* next = nullptr;  // of the step to come
+    std::size_t bytes = 0;            // of a step
+  };
+  // Gives an input the values of a step, of `batch` rows, and tells where those of the following steps go; the others are given
+  // by feed_next(), while the session is not left. Inside.
+  Status feed_first(const char* function, NodeIndex node, const void* data, std::int64_t batch, Fed& fed) noexcept;
+  static void feed_next(Fed& fed) noexcept {
+    copy_some(fed.to, fed.next, fed.bytes);
+    fed.next += fed.bytes;
+  }
   // A session of the library's own, which never enters: its host is inside of another one of the same graph. Fills an input
   // without a batch with 0, to be changed in place; has the other inputs where `host` has them; computes; a result.
   double* fill_input(NodeIndex node) noexcept;

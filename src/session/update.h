@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "base/dtype.h"
+#include "kernels/arguments.h"
 
 namespace nadir {
 
@@ -14,6 +15,7 @@ struct Update {
   std::byte* values;
   std::byte* gradients;
   std::int64_t count;
+  Kernel sgd;
 };
 
 }  // namespace nadir
