@@ -3,6 +3,9 @@
 
 namespace nadir {
 
+// Elementwise functions of the planner, not of the graph: SLOPE(name), a gradient of an activation.
+#define NADIR_SLOPES(SLOPE) SLOPE(relu_slope) SLOPE(tanh_slope) SLOPE(sigmoid_slope)
+
 enum class LaneId : int {
 #define UNARY(name) name,
 #define SCALED(name) name,
@@ -11,7 +14,10 @@ enum class LaneId : int {
 #define COMPARE(name) name,
 #define LOGICAL(name) name,
 #include "ops/registry.def"
-  logical_not,
+#define SLOPE(name) name,
+  NADIR_SLOPES(SLOPE)
+#undef SLOPE
+      logical_not,
   where,
   // One a result, by the dtype that is cast from.
   cast_f32,

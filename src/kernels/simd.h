@@ -111,6 +111,10 @@ template <class T>
 T choose_less(T a, T b, T x, T y) {
   return a < b ? x : y;
 }
+template <class T>
+T choose_less_or_equal(T a, T b, T x, T y) {
+  return a <= b ? x : y;
+}
 
 // Rounding to even is by the processor's mode, which is that unless the host has changed it.
 inline float absolute(float x) { return __builtin_fabsf(x); }
@@ -139,6 +143,10 @@ Pack<T> choose_greater(Pack<T> a, Pack<T> b, Pack<T> x, Pack<T> y) {
 template <class T>
 Pack<T> choose_less(Pack<T> a, Pack<T> b, Pack<T> x, Pack<T> y) {
   return a.value < b.value ? x : y;
+}
+template <class T>
+Pack<T> choose_less_or_equal(Pack<T> a, Pack<T> b, Pack<T> x, Pack<T> y) {
+  return a.value <= b.value ? x : y;
 }
 template <class T>
 Pack<T> absolute(Pack<T> x) {
@@ -178,6 +186,10 @@ Pack<T> choose_greater(Pack<T> a, Pack<T> b, Pack<T> x, Pack<T> y) {
 template <class T>
 Pack<T> choose_less(Pack<T> a, Pack<T> b, Pack<T> x, Pack<T> y) {
   return {xsimd::select(a.value < b.value, x.value, y.value)};
+}
+template <class T>
+Pack<T> choose_less_or_equal(Pack<T> a, Pack<T> b, Pack<T> x, Pack<T> y) {
+  return {xsimd::select(a.value <= b.value, x.value, y.value)};
 }
 template <class T>
 Pack<T> absolute(Pack<T> x) {

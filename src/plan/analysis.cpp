@@ -5,6 +5,7 @@
 #include "autodiff/gradients.h"
 #include "base/error.h"
 #include "ops/registry.h"
+#include "plan/slopes.h"
 
 namespace nadir {
 
@@ -85,6 +86,17 @@ void absorb_biases(const Graph& graph, Analysis& analysis) {
   }
 }
 
+void absorb_slopes(const Graph& graph, Analysis& analysis) {
+  for (NodeIndex index = 0; index < graph.size(); ++index) {
+    if (analysis.phases[index] == Phase::kUnneeded) continue;
+    const auto slope = slope_of(graph, analysis, index);
+    if (!slope) continue;
+    for (const NodeIndex inner : slope->inner) {
+      if (inner != kNoNode) analysis.absorbed[inner] = true;
+    }
+  }
+}
+
 }  // namespace
 
 std::span<const ParameterGradient> Analysis::gradients_from(NodeIndex node) const noexcept {
@@ -99,6 +111,7 @@ Analysis analyse(Graph& graph, const Wanted& wanted) {
   if (wanted.loss != kNoNode) differentiate(graph, wanted.loss, analysis);
   assign_phases(graph, wanted, analysis);
   absorb_biases(graph, analysis);
+  absorb_slopes(graph, analysis);
   return analysis;
 }
 

@@ -2,6 +2,7 @@
 #include "ops/elementwise.h"
 #include "plan/lowering.h"
 #include "plan/resolve.h"
+#include "plan/slopes.h"
 
 namespace nadir {
 
@@ -32,6 +33,10 @@ bool lower_biased_product(Lowering& lowering, NodeIndex index) {
 void lower_lane(Lowering& lowering, NodeIndex index) {
   const Node& node = lowering.graph()[index];
   if (id_of(node) == OpId::add && lower_biased_product(lowering, index)) return;
+  if (const auto slope = slope_of(lowering.graph(), lowering.analysis(), index)) {
+    const View out = lowering.destination(index, false).view;
+    return lowering.emit_lane(slope->lane, out, lowering.view(slope->upstream), lowering.view(slope->result));
+  }
   Step step;
   step.resolver = resolve_lane;
   step.kind = Step::Kind::kLane;

@@ -22,6 +22,9 @@ constexpr char kLaneNames[] =
 #define COMPARE(name) #name "\0"
 #define LOGICAL(name) #name "\0"
 #include "ops/registry.def"
+#define SLOPE(name) #name "\0"
+    NADIR_SLOPES(SLOPE)
+#undef SLOPE
     "logical_not\0where\0cast\0cast\0cast\0cast\0cast\0copy";
 
 const char* name_of(LaneId lane) noexcept {

@@ -29,6 +29,7 @@ class Lowering {
   const Analysis& analysis() const noexcept { return analysis_; }
   std::int64_t max_batch() const noexcept { return wanted_.max_batch; }
   const View& operand(const Node& node, std::size_t number) const noexcept { return views_[node.inputs[number]]; }
+  const View& view(NodeIndex node) const noexcept { return views_[node]; }
   void set_view(NodeIndex node, const View& view) noexcept { views_[node] = view; }
   // Whether a node of the forward pass has been computed by the step of another.
   bool is_done(NodeIndex node) const noexcept {

@@ -89,6 +89,9 @@ xt::xarray<T> reference(LaneId lane, const xt::xarray<T>& a, const xt::xarray<T>
     case LaneId::scalar_pow: return mapped(a, [low](T x) { return std::pow(low, x); });
     case LaneId::maximum: return xt::where(a > b, a, xt::where(b > a, b, xt::where(xt::equal(a, b), a, a + b)));
     case LaneId::minimum: return xt::where(a < b, a, xt::where(b < a, b, xt::where(xt::equal(a, b), a, a + b)));
+    case LaneId::relu_slope: return paired(a, b, [](T gy, T y) { return y <= 0 ? T(0) : gy; });
+    case LaneId::tanh_slope: return a * (T(1) - b * b);
+    case LaneId::sigmoid_slope: return a * (b * (T(1) - b));
     case LaneId::copy: return a;
     default: break;  // the transcendental ones are in test_accuracy.cpp
   }
@@ -104,7 +107,10 @@ bool is_exact(int lane) {
 #define UNARY(name) case LaneId::name:
 #define SCALED(name) case LaneId::name:
 #define BINARY(name) case LaneId::name:
+#define SLOPE(name) case LaneId::name:
 #include "ops/registry.def"
+    NADIR_SLOPES(SLOPE)
+#undef SLOPE
     case LaneId::copy: return true;
     default: return false;
   }

@@ -290,6 +290,82 @@ void gradients_of_pieces_cost_one_pass(void**) {
   assert_int_equal(copies, 1 + 4 + 1);  // and one to where the gradient belongs
 }
 
+// ---------------------------------------------------------------------------------------------- gradients of activations
+
+// How many of the steps, and of the members of their groups, apply a lane function.
+std::int64_t count_lanes(const Plan& plan, const Steps& steps, LaneId lane) {
+  std::int64_t count = 0;
+  for (const Step& step : steps) {
+    count += step.kind == Step::Kind::kLane && step.lane == lane ? 1 : 0;
+    if (step.kind != Step::Kind::kFused) continue;
+    for (const FusedMember& member : plan.fusions[step.fusion].members)
+      count += member.step.kind == Step::Kind::kLane && member.step.lane == lane ? 1 : 0;
+  }
+  return count;
+}
+
+// The plan of loss = Σ f(w), and maybe of another node that `also` makes of f(w).
+template <class F, class Also>
+Plan plan_of(Fixture& f, F activation, Also also) {
+  const Expr w = param(*f.graph, "w", DType::kF32, shape_of({40}), {});
+  const Expr y = activation(w);
+  const NodeIndex loss = sum(square(y), AxisSet::all(1), false).index();
+  const NodeIndex other = also(y).index();
+  const NodeIndex outputs[] = {loss, other};
+  Graph::Transaction temporary(*f.graph);
+  return compile(*f.graph, {loss, outputs, 1});
+}
+
+void gradient_of_an_activation_is_one_step(void**) {
+  const auto nothing = [](Expr y) { return y; };
+  Fixture of_relu;
+  const Plan relus = plan_of(
+      of_relu, [](Expr x) { return relu(x); }, nothing);
+  assert_int_equal(count_lanes(relus, relus.backward, LaneId::relu_slope), 1);
+  assert_int_equal(count_lanes(relus, relus.backward, LaneId::where), 0);
+  assert_int_equal(count_lanes(relus, relus.backward, LaneId::le), 0);
+  Fixture of_tanh;
+  const Plan tanhs = plan_of(
+      of_tanh, [](Expr x) { return tanh(x); }, nothing);
+  assert_int_equal(count_lanes(tanhs, tanhs.backward, LaneId::tanh_slope), 1);
+  assert_int_equal(count_lanes(tanhs, tanhs.backward, LaneId::neg), 0);
+  Fixture of_sigmoid;
+  const Plan sigmoids = plan_of(
+      of_sigmoid, [](Expr x) { return sigmoid(x); }, nothing);
+  assert_int_equal(count_lanes(sigmoids, sigmoids.backward, LaneId::sigmoid_slope), 1);
+  assert_int_equal(count_lanes(sigmoids, sigmoids.backward, LaneId::neg), 0);
+}
+
+// What the host reads is computed, though it looks like a part of such a gradient.
+void parts_of_a_gradient_that_are_read_stay(void**) {
+  Fixture f;
+  const Expr x = input(*f.graph, "x", DType::kF32, shape_of({40}));
+  const Expr gy = input(*f.graph, "gy", DType::kF32, shape_of({40}));
+  const Expr rest = add_scalar(neg(square(x)), 1);
+  const NodeIndex outputs[] = {(gy * rest).index(), rest.index()};
+  const Plan plan = compile(*f.graph, {kNoNode, outputs, 1});
+  assert_int_equal(count_lanes(plan, plan.forward, LaneId::tanh_slope), 0);
+  assert_int_equal(count_lanes(plan, plan.forward, LaneId::mul), 1);
+  const NodeIndex product[] = {(gy * rest).index()};
+  const Plan alone = compile(*f.graph, {kNoNode, product, 1});
+  assert_int_equal(count_lanes(alone, alone.forward, LaneId::tanh_slope), 1);
+}
+
+// 1 - y² of another number than 1, and y (1 - z) of another z, are something else.
+void what_only_resembles_a_gradient_is_none(void**) {
+  Fixture f;
+  const Expr x = input(*f.graph, "x", DType::kF32, shape_of({40}));
+  const Expr z = input(*f.graph, "z", DType::kF32, shape_of({40}));
+  const Expr gy = input(*f.graph, "gy", DType::kF32, shape_of({40}));
+  const Expr zero = filled_like(x, 0);
+  const NodeIndex outputs[] = {(gy * add_scalar(neg(square(x)), 2)).index(), (gy * (x * add_scalar(neg(z), 1))).index(),
+                               where(lt(x, zero), zero, gy).index(), where(le(x, zero), filled_like(x, 1), gy).index(),
+                               where(le(x, z), zero, gy).index()};
+  const Plan plan = compile(*f.graph, {kNoNode, outputs, 1});
+  for (const LaneId lane : {LaneId::tanh_slope, LaneId::sigmoid_slope, LaneId::relu_slope})
+    assert_int_equal(count_lanes(plan, plan.forward, lane), 0);
+}
+
 }  // namespace
 
 int main() {
@@ -315,6 +391,9 @@ int main() {
       cmocka_unit_test(result_for_a_set_alone_is_not_copied),
       cmocka_unit_test(set_that_is_read_is_kept),
       cmocka_unit_test(gradients_of_pieces_cost_one_pass),
+      cmocka_unit_test(gradient_of_an_activation_is_one_step),
+      cmocka_unit_test(parts_of_a_gradient_that_are_read_stay),
+      cmocka_unit_test(what_only_resembles_a_gradient_is_none),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

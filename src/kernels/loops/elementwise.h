@@ -23,6 +23,29 @@ struct Source {
   }
 };
 
+// An operand's vectors, one after another. One value for all is repeated in memory, from where it is read again and again: so
+// one loop serves operands of both kinds.
+template <class T>
+class Vectors {
+ public:
+  Vectors(const LaneArguments& l, int operand, const T* elements, T (&repeated)[Pack<T>::size]) noexcept
+      : next_(elements), step_(Pack<T>::size) {
+    if (advance(l, operand) != 0) return;
+    Pack<T>::splat(*elements).store(repeated);
+    next_ = repeated;
+    step_ = 0;
+  }
+  Pack<T> next() noexcept {
+    const auto vector = Pack<T>::load(next_);
+    next_ += step_;
+    return vector;
+  }
+
+ private:
+  const T* next_;
+  std::int64_t step_;
+};
+
 // Whether a lane function takes vectors alone.
 template <class Lane>
 inline constexpr bool kPacksOnly = requires {
@@ -131,16 +154,21 @@ void binary_kernel(const Arguments& arguments) noexcept {
       *out = Lane::at(*a, *b);
       return;
     }
-    const auto run = [&](auto x, auto y) {
-      for_each_pack(out, l.count,
-                    [=]<class V>(V*, std::int64_t i) { return Lane::at(x.template at<V>(i), y.template at<V>(i)); });
-    };
-    switch (l.splat & 3u) {
-      case 0: return run(Source<T, false>{a}, Source<T, false>{b});
-      case 1: return run(Source<T, true>{a}, Source<T, false>{b});
-      case 2: return run(Source<T, false>{a}, Source<T, true>{b});
-      default: return run(Source<T, true>{a}, Source<T, true>{b});
+    if ((l.splat & 3u) == 0) {
+      return for_each_pack(out, l.count, [=]<class V>(V*, std::int64_t i) {
+        return Lane::at(Width<V>::load(a + i), Width<V>::load(b + i));
+      });
     }
+    std::int64_t i = 0;
+    if (l.count >= Pack<T>::size) {
+      T repeated[2][Pack<T>::size];
+      Vectors<T> x(l, 0, a, repeated[0]);
+      Vectors<T> y(l, 1, b, repeated[1]);
+      for (; i + Pack<T>::size <= l.count; i += Pack<T>::size) Lane::at(x.next(), y.next()).store(out + i);
+    }
+    const std::int64_t a_step = advance(l, 0);
+    const std::int64_t b_step = advance(l, 1);
+    for (; i < l.count; ++i) out[i] = Lane::at(a[i * a_step], b[i * b_step]);
   }
 }
 

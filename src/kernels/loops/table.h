@@ -4,6 +4,7 @@
 #include "kernels/lanes/activations.h"
 #include "kernels/lanes/arithmetic.h"
 #include "kernels/lanes/by_number.h"
+#include "kernels/lanes/slopes.h"
 #include "kernels/lanes/transcendental.h"
 #include "kernels/loops/convolution.h"
 #include "kernels/loops/elementwise.h"
@@ -32,7 +33,10 @@ constexpr KernelTable make_table(const char* isa) {
    compare_kernel<masks::name, std::int64_t>, compare_kernel<masks::name, Mask>},
 #define LOGICAL(name) {nullptr, nullptr, nullptr, nullptr, compare_kernel<masks::name, Mask>},
 #include "ops/registry.def"
-          {nullptr, nullptr, nullptr, nullptr, test_kernel<masks::logical_not, Mask>},
+#define SLOPE(name) {binary_kernel<lanes::name, float>, binary_kernel<lanes::name, double>},
+          NADIR_SLOPES(SLOPE)
+#undef SLOPE
+              {nullptr, nullptr, nullptr, nullptr, test_kernel<masks::logical_not, Mask>},
           {where_kernel<std::int32_t>, where_kernel<std::int64_t>, where_kernel<std::int32_t>,
            where_kernel<std::int64_t>, where_kernel<Mask>},
           {nullptr, cast_kernel<float, double>, cast_kernel<float, std::int32_t>, cast_kernel<float, std::int64_t>,
