@@ -135,7 +135,8 @@ Status FirstOrder::apply_rule(const char* function) noexcept {
     rule_.fill(step, rule);
     for (const Stretch& stretch : stretches_) {
       if (stretch.group != group) continue;
-      session_->share(stretch.count, [&](std::int64_t first, std::int64_t count) {
+      const std::byte* const values = parameters.block(stretch.dtype) + stretch.offset;
+      session_->share(values, stretch.dtype, stretch.count, [&](std::int64_t first, std::int64_t count) {
         const std::size_t skipped = static_cast<std::size_t>(first) * size_of(stretch.dtype);
         const auto at = [&](Vector which) {
           return vectors_[which] ? vectors_[which] + stretch.slot_offset + skipped : nullptr;

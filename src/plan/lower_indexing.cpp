@@ -16,6 +16,7 @@ enum Variant : std::uint8_t {
   kElements = 1,     // or for one element
   kScatter = 2,      // adds to the table, rather than reads from it
   kFromZero = 4,     // which is 0 before
+  kTrusted = 8,      // indices that Nadir has computed itself: all are inside
 };
 
 // How many elements are a row, along the first dimension.
@@ -42,6 +43,10 @@ void resolve_indexing(const Step& step, const Resolution& at, Record& record, Ne
   a.index_is_i32 = index.dtype == DType::kI32;
   a.starts_at_zero = (step.variant & kFromZero) != 0;
   record.kernel = (step.variant & kScatter) != 0 ? scatter_add_kernel(table.dtype) : gather_kernel(table.dtype);
+  // Other indices may be wrong, and the first that is has to be told: that is left to one thread.
+  const bool may_cut = (step.variant & kScatter) != 0 && (step.variant & kTrusted) != 0;
+  record.form = may_cut ? Record::Form::kScattering : Record::Form::kWhole;
+  record.element_sizes.fill(static_cast<std::uint8_t>(size_of(table.dtype)));
 }
 
 Step indexing_step(Lowering& lowering, NodeIndex node, int axis, int variant, const View& table, const View& index) {
@@ -80,6 +85,14 @@ bool is_zero(const Graph& graph, NodeIndex index) {
   return std::all_of(bytes, bytes + size_of(value.dtype), [](std::byte byte) { return byte == std::byte{0}; });
 }
 
+// Whether indices are the places that a max pooling has found in planes of so many elements.
+bool are_places_of(const Graph& graph, NodeIndex index, const Dim& length) {
+  while (id_of(graph[index]) == OpId::reshape) index = graph[index].inputs[0];
+  if (id_of(graph[index]) != OpId::max_pool_index) return false;
+  const auto pooled = graph[index].attributes.as<ConvGeometry>();
+  return length == Dim::constant(std::int64_t{pooled.rows.in} * pooled.columns.in);
+}
+
 void lower_adding(Lowering& lowering, NodeIndex index, Variant variant) {
   const Node& node = lowering.graph()[index];
   const View numbers = lowering.dense(lowering.operand(node, 1));
@@ -87,7 +100,8 @@ void lower_adding(Lowering& lowering, NodeIndex index, Variant variant) {
   const bool starts_at_zero = is_zero(lowering.graph(), node.inputs[0]);
   const View out = starts_at_zero ? lowering.destination(index, false).view : lowering.writable_copy(index);
   const int axis = node.attributes.as<IndexAttributes>().axis;
-  const int kind = variant | kScatter | (starts_at_zero ? kFromZero : 0);
+  const bool is_trusted = are_places_of(lowering.graph(), node.inputs[1], node.shape[axis]);
+  const int kind = variant | kScatter | (starts_at_zero ? kFromZero : 0) | (is_trusted ? kTrusted : 0);
   Step step = indexing_step(lowering, index, axis, kind, out, numbers);
   step.in[1] = values;
   step.accumulate = !starts_at_zero;

@@ -89,6 +89,17 @@ void cut_pooling(Record& r, std::int32_t part, std::int32_t parts) noexcept {
   move(p.values, range.first * result * r.element_sizes[1]);
 }
 
+// By what is before the dimension that indices are along.
+void cut_scattering(Record& r, std::int32_t part, std::int32_t parts) noexcept {
+  IndexArguments& a = r.arguments.index;
+  const Range range = part_of(a.outer, 1, part, parts);
+  const std::int64_t index_size = a.index_is_i32 ? sizeof(std::int32_t) : sizeof(std::int64_t);
+  a.outer = range.count;
+  move(a.table, range.first * a.length * a.inner * r.element_sizes[0]);
+  move(a.values, range.first * a.count * a.inner * r.element_sizes[0]);
+  move(a.index, range.first * a.index_outer * index_size);
+}
+
 void cut_fused(Record& r, std::int32_t part, std::int32_t parts) noexcept {
   FusedArguments& f = r.arguments.fused;
   const Range range = part_of(f.count, f.unit, part, parts);
@@ -133,6 +144,8 @@ double work_of(const Record& record) noexcept {
     case Record::Form::kConvolutionInput:
     case Record::Form::kConvolutionWeight: return convolution_work(a.conv);
     case Record::Form::kPooling: return 4 * lane_work(a.pool.planes * a.pool.rows.in * a.pool.columns.in);
+    case Record::Form::kScattering:
+      return lane_work(a.index.outer * (a.index.length + 8 * a.index.count) * a.index.inner);
     case Record::Form::kFused:
       return lane_work(a.fused.program->count) * static_cast<double>(a.fused.program->ops.size());
   }
@@ -164,6 +177,7 @@ Record cut(const Record& whole, std::int32_t part, std::int32_t parts) noexcept 
     case Record::Form::kConvolutionInput: cut_convolution(record, part, parts); break;
     case Record::Form::kConvolutionWeight: cut_weights(record, part, parts); break;
     case Record::Form::kPooling: cut_pooling(record, part, parts); break;
+    case Record::Form::kScattering: cut_scattering(record, part, parts); break;
     case Record::Form::kFused: cut_fused(record, part, parts); break;
   }
   return record;

@@ -25,6 +25,7 @@ struct Record {
     kConvolutionInput,
     kConvolutionWeight,
     kPooling,
+    kScattering,
     kFused
   };
 

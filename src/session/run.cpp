@@ -452,7 +452,7 @@ Status Session::sgd_step(double rate) noexcept {
 // Robbins and Monro, "A Stochastic Approximation Method", 1951.
 void Session::descend(double rate) noexcept {
   for (const Update& update : updates_) {
-    share(update.count, [&](std::int64_t first, std::int64_t count) {
+    share(update.values, update.dtype, update.count, [&](std::int64_t first, std::int64_t count) {
       const std::size_t offset = static_cast<std::size_t>(first) * size_of(update.dtype);
       Arguments arguments;
       arguments.update = {update.values + offset, update.gradients + offset, count, rate};

@@ -211,19 +211,29 @@ class Session : public RefCounted {
       error_.clear();
     return Status::kOk;
   }
-  // Calls change(first, count) for parts of so many elements, by all threads if it is enough work for them. Inside.
+  // Calls change(first, count) for parts of a stretch of parameters, by all threads if it is enough work for them: each parameter
+  // is cut, as the product that made its gradient was, so that a thread finds that in its own cache. Inside.
   template <class Change>
-  void share(std::int64_t elements, Change change) const noexcept {
+  void share(const std::byte* values, DType dtype, std::int64_t elements, Change change) const noexcept {
     if (workers_.count() == 1 || elements < kLeastShared) return change(std::int64_t{0}, elements);
     struct Job {
+      const Session& session;
+      const std::byte* values;
+      DType dtype;
       std::int64_t elements;
-      std::int32_t parts;
       Change& change;
-    } job{elements, workers_.count(), change};
+    } job{*this, values, dtype, elements, change};
     const auto run_part = [](void* context, std::int32_t part) noexcept {
       const Job& shared = *static_cast<const Job*>(context);
-      const Range range = part_of(shared.elements, 64, part, shared.parts);
-      shared.change(range.first, range.count);
+      const Parameters& parameters = shared.session.graph_->parameters();
+      for (const Parameter& parameter : parameters) {
+        if (parameter.dtype != shared.dtype) continue;
+        const std::int64_t before =
+            (parameters.values(parameter) - shared.values) / static_cast<std::int64_t>(size_of(parameter.dtype));
+        if (before < 0 || before >= shared.elements) continue;
+        const Range range = part_of(parameter.count, 64, part, shared.session.workers_.count());
+        if (range.count > 0) shared.change(before + range.first, range.count);
+      }
     };
     workers_.run(run_part, &job);
   }
