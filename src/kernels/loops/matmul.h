@@ -22,6 +22,9 @@ inline constexpr int kTileRows = 6;
 inline constexpr int kTileRows = 4;
 #endif
 
+// More than these, and operands or results of a product come from far: they are asked for early.
+inline constexpr std::int64_t kManyElements = 1 << 18;
+
 // totals[r][lanes] of rows of `a` by lanes of `b`.
 template <class T>
 struct Tile {
@@ -87,6 +90,15 @@ template <class T>
                                     std::int64_t step, std::int64_t count) {
   using V = Pack<T>;
   constexpr std::int64_t kWidth = V::size;
+  if (lane == 1 && width == 2 * kWidth && lanes == width) {
+    for (std::int64_t l = 0; l < count; ++l, from += step, panel += width) {
+      const V first = V::load(from);
+      const V second = V::load(from + kWidth);
+      first.store(panel);
+      second.store(panel + kWidth);
+    }
+    return;
+  }
   for (std::int64_t j = 0; j < width; j += kWidth, panel += kWidth, from += kWidth * lane, lanes -= kWidth) {
     std::int64_t l = 0;
     if (lane == 1) {
@@ -115,7 +127,16 @@ template <class T>
                                  std::int64_t count) {
   for (std::int64_t r = 0; r < rows; r += kTileRows, panels += kTileRows * count) {
     const T* line = from + r * row;
-    if (row == 1 && rows - r >= kTileRows) {
+    if (row == 1 && rows - r >= 2 * kTileRows) {
+      // Whole cache lines.
+      T* const next = panels + kTileRows * count;
+      for (std::int64_t l = 0; l < count; ++l, line += step) {
+        __builtin_memcpy(panels + l * kTileRows, line, kTileRows * sizeof(T));
+        __builtin_memcpy(next + l * kTileRows, line + kTileRows, kTileRows * sizeof(T));
+      }
+      r += kTileRows;
+      panels = next;
+    } else if (row == 1 && rows - r >= kTileRows) {
       for (std::int64_t l = 0; l < count; ++l, line += step) {
         __builtin_memcpy(panels + l * kTileRows, line, kTileRows * sizeof(T));
       }
@@ -124,6 +145,22 @@ template <class T>
         for (std::int64_t i = 0; i < kTileRows && r + i < rows; ++i) panels[l * kTileRows + i] = line[i * row];
       }
     }
+  }
+}
+
+// The rows of a block as they are, nearer to each other. Each is in a page of its own, where no prefetcher of a processor looks.
+template <class T>
+[[gnu::noinline]] void copy_rows(T* to, std::int64_t pitch, const T* from, std::int64_t rows, std::int64_t row,
+                                 std::int64_t count) {
+  constexpr std::int64_t kAhead = 3;
+  for (std::int64_t r = 0; r < rows; ++r, to += pitch, from += row) {
+    const T* const ahead = r + kAhead < rows ? from + kAhead * row : from;
+    std::int64_t l = 0;
+    for (; l + Pack<T>::size <= count; l += Pack<T>::size) {
+      __builtin_prefetch(ahead + l);
+      Pack<T>::load(from + l).store(to + l);
+    }
+    for (; l < count; ++l) to[l] = from[l];
   }
 }
 
@@ -214,10 +251,37 @@ template <class T>
   }
 }
 
+// What the next panel is copied from: `lines` stretches of `length` elements. While a panel is worked on, they come into the
+// second cache.
+template <class T>
+struct Ahead {
+  const T* from;
+  std::int64_t lines, line, length;
+
+  [[gnu::always_inline]] void fetch(std::int64_t count) {
+    constexpr std::int64_t kCacheLine = 64 / static_cast<std::int64_t>(sizeof(T));
+    for (; count > 0 && lines > 0; --count, --lines, from += line) {
+      for (std::int64_t i = 0; i < length; i += kCacheLine) __builtin_prefetch(from + i, 0, 2);
+    }
+  }
+};
+
+// The results of the tile after this one, which it begins with. (A call of a function that only fetches is left out by GCC 12: it
+// takes it for one without effects.)
+template <class T>
+[[gnu::always_inline]] inline void fetch_results(const T* out, std::int64_t rows, std::int64_t row,
+                                                 std::int64_t width) {
+  for (std::int64_t r = 0; r < rows && r < kTileRows; ++r, out += row) {
+    __builtin_prefetch(out);
+    __builtin_prefetch(out + width - 1);
+  }
+}
+
 // A panel of columns by the rows of a block, over the terms of the tile from `l` on. The next tile's rows of `a` lie `a_next`
 // further.
 template <class T>
-void product_panel(const MatmulArguments& p, Tile<T> t, std::int64_t l, std::int64_t a_next, const Corner& block) {
+void product_panel(const MatmulArguments& p, Tile<T> t, std::int64_t l, std::int64_t a_next, const Corner& block,
+                   Ahead<T> ahead) {
   constexpr std::int64_t kWidth = Pack<T>::size;
   const std::int64_t width = block.columns > kWidth ? 2 * kWidth : kWidth;
   const bool is_last = l + t.k == p.k;
@@ -228,10 +292,14 @@ void product_panel(const MatmulArguments& p, Tile<T> t, std::int64_t l, std::int
   t.accumulate = is_direct && p.accumulate;
   t.out_row = is_direct ? p.out_row : width;
   Corner at = block;
+  const std::int64_t ahead_count = (ahead.lines * kTileRows + block.rows - 1) / block.rows;
+  const bool fetches = is_direct && p.m * p.n > kManyElements;
   for (std::int64_t left = block.rows; left > 0; left -= at.rows, at.row += at.rows) {
     at.rows = rows_of_tile(left);
     t.out = is_direct ? static_cast<T*>(p.out) + at.row * p.out_row + at.column : results;
     if (!is_direct && t.continues) load_results(results, width, p, at);
+    ahead.fetch(ahead_count);
+    if (fetches) fetch_results(t.out + at.rows * p.out_row, left - at.rows, p.out_row, width);
     width == kWidth ? run_tile<1>(t, at.rows) : run_tile<2>(t, at.rows);
     if (!is_direct) store_results(results, width, p, at, is_last);
     t.a += at.rows == kTileRows ? a_next : at.rows * t.a_row;
@@ -256,54 +324,87 @@ std::int64_t product_row(const MatmulArguments& p, Tile<T> t, const T* b, std::i
   return column;
 }
 
+// What of a product is copied, and the blocks that it is cut into.
+struct Blocks {
+  std::int64_t depth, rows;
+  bool packs_a, copies_a, packs_b, fetches_b;
+};
+
+template <class T>
+Blocks blocks_of(const MatmulArguments& p) {
+  constexpr std::int64_t kPanel = 2 * Pack<T>::size;
+  // Rows that lie so far from each other share few sets of the first cache, and of the second.
+  constexpr std::int64_t kSharedSets = 4096 / static_cast<std::int64_t>(sizeof(T));
+  Blocks blocks{};
+  blocks.depth = p.k < kProductDepth ? p.k : kProductDepth;
+  blocks.packs_a = p.a_column != 1 && p.n > 2 * kPanel;
+  blocks.copies_a = p.a_column == 1 && p.n > 4 * kPanel && p.k > 128 && p.a_row % kSharedSets == 0;
+  const bool has_copy = blocks.packs_a || blocks.copies_a;
+  blocks.rows = (has_copy ? kPackedRows : 2 * kPackedRows) / kTileRows * kTileRows;
+  // Many rows read a panel again and again: it had better be dense.
+  blocks.packs_b = p.b_column != 1 || (p.m > 4 * kTileRows && p.b_row > kPanel && blocks.depth * kPanel > 2048);
+  blocks.fetches_b = blocks.packs_b && p.k * p.n > kManyElements;
+  return blocks;
+}
+
+// Rows of the result are finished before the next ones are begun: they stay in the second cache from one block of terms to the
+// next.
 template <class T>
 void matmul_kernel(const Arguments& arguments) noexcept {
   const MatmulArguments& p = arguments.matmul;
   constexpr std::int64_t kPanel = 2 * Pack<T>::size;
+  const Blocks blocks = blocks_of<T>(p);
   const T* const a = static_cast<const T*>(p.a);
   const T* const b = static_cast<const T*>(p.b);
-  const bool packs_a = p.a_column != 1 && p.n > 2 * kPanel;
-  const std::int64_t depth = p.k < kProductDepth ? p.k : kProductDepth;
-  const std::int64_t rows = (packs_a ? kPackedRows : 4 * kPackedRows) / kTileRows * kTileRows;
-  // Many rows read a panel again and again: it had better be dense.
-  const bool packs_b = p.b_column != 1 || (p.m > 4 * kTileRows && p.b_row > kPanel && depth * kPanel > 2048);
   T* const packed_b = static_cast<T*>(p.scratch);
-  T* const packed_a = packed_b + depth * kPanel + kPanel;
-  std::int64_t l = 0;
-  do {
-    Tile<T> t{};
-    t.k = p.k - l < depth ? p.k - l : depth;
-    for (std::int64_t i = 0; i < p.m; i += rows) {
-      Corner block{i, 0, p.m - i < rows ? p.m - i : rows, 0};
+  T* const packed_a = packed_b + blocks.depth * kPanel + kPanel;
+  for (std::int64_t i = 0; i < p.m; i += blocks.rows) {
+    Corner block{i, 0, p.m - i < blocks.rows ? p.m - i : blocks.rows, 0};
+    std::int64_t l = 0;
+    do {
+      Tile<T> t{};
+      t.k = p.k - l < blocks.depth ? p.k - l : blocks.depth;
       t.a = a + i * p.a_row + l * p.a_column;
       t.a_row = p.a_row;
       t.a_column = p.a_column;
       std::int64_t a_next = kTileRows * p.a_row;
-      if (packs_a) {
+      if (blocks.packs_a) {
         pack_rows(packed_a, t.a, block.rows, p.a_row, p.a_column, t.k);
         t.a = packed_a;
         t.a_row = 1;
         t.a_column = kTileRows;
         a_next = kTileRows * t.k;
+      } else if (blocks.copies_a) {
+        t.a_row = blocks.depth + kRowGap;
+        copy_rows(packed_a, t.a_row, t.a, block.rows, p.a_row, t.k);
+        t.a = packed_a;
+        a_next = kTileRows * t.a_row;
       }
       block.column = 0;
       // A single row has few sums: as many columns at a time as the latency of a sum asks for.
-      if (p.m == 1 && !packs_b && p.out_column == 1 && !p.bias_by_row) block.column = product_row(p, t, b, l);
+      if (p.m == 1 && !blocks.packs_b && p.out_column == 1 && !p.bias_by_row) block.column = product_row(p, t, b, l);
       for (; block.column < p.n; block.column += kPanel) {
-        block.columns = p.n - block.column < kPanel ? p.n - block.column : kPanel;
+        const std::int64_t left = p.n - block.column;
+        block.columns = left < kPanel ? left : kPanel;
         const std::int64_t width = block.columns > Pack<T>::size ? kPanel : std::int64_t{Pack<T>::size};
         t.b = b + l * p.b_row + block.column * p.b_column;
         t.b_row = p.b_row;
-        if (packs_b || block.columns < width) {
+        Ahead<T> ahead{};
+        if (blocks.fetches_b && left > kPanel) {
+          const T* const next = t.b + kPanel * p.b_column;
+          const std::int64_t columns = left < 2 * kPanel ? left - kPanel : kPanel;
+          ahead = p.b_column == 1 ? Ahead<T>{next, t.k, p.b_row, columns} : Ahead<T>{next, columns, p.b_column, t.k};
+        }
+        if (blocks.packs_b || block.columns < width) {
           pack_columns(packed_b, width, t.b, block.columns, p.b_column, p.b_row, t.k);
           t.b = packed_b;
           t.b_row = width;
         }
-        product_panel(p, t, l, a_next, block);
+        product_panel(p, t, l, a_next, block, ahead);
       }
-    }
-    l += t.k;
-  } while (l < p.k);
+      l += t.k;
+    } while (l < p.k);
+  }
 }
 
 // ------------------------------------------------------------------------------------------------------ small products
