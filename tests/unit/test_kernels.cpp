@@ -162,7 +162,7 @@ void check_product(const KernelTable& table, const Product<T>& p) {
 
 void products_equal_the_reference_and_all_paths_agree_to_the_bit(void**) {
   for (const KernelTable* table : tables()) {
-    for (const std::size_t m : {0u, 1u, 3u, 4u, 9u}) {
+    for (const std::size_t m : {0u, 1u, 3u, 4u, 9u, 10u}) {
       for (const std::size_t n : {0u, 1u, 5u, 8u, 16u, 35u, 70u}) {
         for (const std::size_t k : {0u, 1u, 6u, 33u}) {
           for (unsigned flags = 0; flags < 64; ++flags) {
