@@ -177,10 +177,13 @@ template <class T>
   }
 }
 
-// How many of the rows that are left make a tile. Two rows have too few sums for the latency of one: ten make twice five.
-inline std::int64_t rows_of_tile(std::int64_t left) {
+// How many of the rows that are left make a tile. Two rows have too few sums for the latency of one: ten make twice five, unless
+// they are laid out in panels.
+inline std::int64_t rows_of_tile(std::int64_t left, bool in_panels) {
 #if defined(__AVX512F__)
-  if (left == 10 || left == 5) return 5;
+  if ((left == 10 || left == 5) && !in_panels) return 5;
+#else
+  (void)in_panels;
 #endif
   if (left >= kTileRows) return kTileRows;
   return left >= 4 ? 4 : left >= 2 ? 2 : 1;
@@ -304,8 +307,9 @@ void product_lines(const MatmulArguments& p, Tile<T>& t, std::int64_t width, std
                    Ahead<T>& ahead) {
   const std::int64_t ahead_count = (ahead.lines * kTileRows + rows - 1) / rows;
   const bool fetches = p.m * p.n > kManyElements;
+  const bool in_panels = a_next != kTileRows * t.a_row;
   while (rows > 0) {
-    const std::int64_t tile_rows = rows_of_tile(rows);
+    const std::int64_t tile_rows = rows_of_tile(rows, in_panels);
     T* const next = t.out + tile_rows * t.out_row;
     rows -= tile_rows;
     ahead.fetch(ahead_count);
@@ -323,13 +327,14 @@ void product_elsewhere(const MatmulArguments& p, Tile<T>& t, std::int64_t width,
   constexpr std::int64_t kWidth = Pack<T>::size;
   constexpr std::int64_t kTogether = kWidth > kTileRows ? kWidth / kTileRows * kTileRows : kTileRows;
   T results[(kTogether + kWidth - 1) / kWidth * kWidth * 2 * kWidth];
+  const bool in_panels = a_next != kTileRows * t.a_row;
   t.out_row = width;
   for (std::int64_t left = at.rows; left > 0; left -= at.rows, at.row += at.rows) {
     at.rows = left < kTogether ? left : kTogether;
     if (t.continues) load_results(results, width, p, at);
     t.out = results;
     for (std::int64_t rows = at.rows; rows > 0;) {
-      const std::int64_t tile_rows = rows_of_tile(rows);
+      const std::int64_t tile_rows = rows_of_tile(rows, in_panels);
       run_tile(t, width, tile_rows);
       rows -= tile_rows;
       t.a += tile_rows == kTileRows ? a_next : tile_rows * t.a_row;
