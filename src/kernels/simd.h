@@ -263,6 +263,39 @@ void transpose(Pack<T> (&)[1]) {}
 
 #endif
 
+// columns[l] is element l of the rows at from[r * row].
+template <class T>
+[[gnu::always_inline]] inline void load_transposed(Pack<T> (&columns)[Pack<T>::size], const T* from, std::int64_t row) {
+#pragma GCC unroll 16
+  for (int r = 0; r < Pack<T>::size; ++r) columns[r] = Pack<T>::load(from + r * row);
+  transpose(columns);
+}
+
+#if defined(__AVX512F__)
+// Quarters of rows are put together as they are loaded, which leaves half of the shuffles.
+[[gnu::always_inline]] inline void load_transposed(Pack<float> (&columns)[16], const float* from, std::int64_t row) {
+  const float* const rows[4] = {from, from + 4 * row, from + 8 * row, from + 12 * row};
+#pragma GCC unroll 4
+  for (int quarter = 0; quarter < 4; ++quarter) {
+    __m512 lines[4];
+#pragma GCC unroll 4
+    for (int r = 0; r < 4; ++r) {
+      const std::int64_t at = r * row + 4 * quarter;
+      lines[r] = _mm512_castps128_ps512(_mm_loadu_ps(rows[0] + at));
+      lines[r] = _mm512_insertf32x4(lines[r], _mm_loadu_ps(rows[1] + at), 1);
+      lines[r] = _mm512_insertf32x4(lines[r], _mm_loadu_ps(rows[2] + at), 2);
+      lines[r] = _mm512_insertf32x4(lines[r], _mm_loadu_ps(rows[3] + at), 3);
+    }
+    const __m512 low = _mm512_unpacklo_ps(lines[0], lines[1]), high = _mm512_unpackhi_ps(lines[0], lines[1]);
+    const __m512 low_2 = _mm512_unpacklo_ps(lines[2], lines[3]), high_2 = _mm512_unpackhi_ps(lines[2], lines[3]);
+    columns[4 * quarter] = {_mm512_shuffle_ps(low, low_2, 0x44)};
+    columns[4 * quarter + 1] = {_mm512_shuffle_ps(low, low_2, 0xee)};
+    columns[4 * quarter + 2] = {_mm512_shuffle_ps(high, high_2, 0x44)};
+    columns[4 * quarter + 3] = {_mm512_shuffle_ps(high, high_2, 0xee)};
+  }
+}
+#endif
+
 // The first `count` elements, at most a vector; 0 for the others.
 template <class T>
 Pack<T> load_first(const T* from, std::int64_t count) {

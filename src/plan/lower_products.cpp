@@ -31,13 +31,13 @@ void transpose(MatmulArguments& p) noexcept {
 
 // Vector instructions, about, of a product whose lanes run along n.
 double product_cost(const MatmulArguments& p, int width) noexcept {
-  constexpr double kCopy = 2;       // of a vector into a panel
-  constexpr double kTranspose = 8;  // likewise, across the lines
-  constexpr double kGather = 8;     // of a result that other terms are added to
-  constexpr double kScatter = 2;    // of a result
+  constexpr double kCopy = 2;                     // of a vector into a panel
+  const double transposed = width == 16 ? 5 : 8;  // likewise, across the lines
+  constexpr double kGather = 8;                   // of a result that other terms are added to
+  constexpr double kScatter = 2;                  // of a result
   const std::int64_t columns = (p.n + width - 1) / width;
   const double vectors = static_cast<double>(columns) * static_cast<double>(p.k);
-  const double copies = p.b_column != 1 ? kTranspose : p.n % width != 0 ? kCopy : 0;
+  const double copies = p.b_column != 1 ? transposed : p.n % width != 0 ? kCopy : 0;
   // Results that are not stored as vectors are so for every block of terms.
   const std::int64_t blocks = (p.k + kProductDepth - 1) / kProductDepth;
   const double results = static_cast<double>(p.m) * static_cast<double>(p.n);

@@ -162,7 +162,7 @@ void check_product(const KernelTable& table, const Product<T>& p) {
 
 void products_equal_the_reference_and_all_paths_agree_to_the_bit(void**) {
   for (const KernelTable* table : tables()) {
-    for (const std::size_t m : {0u, 1u, 3u, 4u, 9u}) {
+    for (const std::size_t m : {0u, 1u, 3u, 4u, 9u, 10u}) {
       for (const std::size_t n : {0u, 1u, 5u, 8u, 16u, 35u, 70u}) {
         for (const std::size_t k : {0u, 1u, 6u, 33u}) {
           for (unsigned flags = 0; flags < 64; ++flags) {
@@ -186,6 +186,18 @@ void large_products_equal_the_reference_to_the_bit_of_a_single_chain(void**) {
       check_product<double>(*table, {133, 41, 300, ta, tb, has_bias, false, transpose_out, transpose_out});
       check_product<float>(*table, {5, 130, 257, ta, tb, has_bias, false, transpose_out, transpose_out});
       check_product<float>(*table, {530, 7, 255, ta, tb, has_bias, true, transpose_out, transpose_out});
+    }
+  }
+}
+
+// Rows at distances that caches are poor at are copied; of an operand read by columns, so many rows at a time.
+void copied_rows_of_products_equal_the_reference_to_the_bit(void**) {
+  for (const KernelTable* table : tables()) {
+    for (const bool transpose_b : {false, true}) {
+      check_product<float>(*table, {11, 131, 1024, false, transpose_b, true, false});
+      check_product<double>(*table, {11, 131, 512, false, transpose_b, true, false});
+      check_product<double>(*table, {kPackedRows + 9, 70, 512, false, transpose_b, true, false});
+      check_product<float>(*table, {kPackedRows + 27, 132, 260, true, transpose_b, true, false});
     }
   }
 }
@@ -258,6 +270,7 @@ int main() {
       cmocka_unit_test(sum_of_a_million_tenths_is_accurate),
       cmocka_unit_test(products_equal_the_reference_and_all_paths_agree_to_the_bit),
       cmocka_unit_test(large_products_equal_the_reference_to_the_bit_of_a_single_chain),
+      cmocka_unit_test(copied_rows_of_products_equal_the_reference_to_the_bit),
       cmocka_unit_test(sgd_equals_the_formula_to_the_bit),
       cmocka_unit_test(every_element_that_is_not_finite_is_noticed),
       cmocka_unit_test(unknown_instruction_sets_are_not_found),

@@ -22,6 +22,9 @@ inline constexpr int kTileRows = 6;
 inline constexpr int kTileRows = 4;
 #endif
 
+// More than these, and operands or results of a product come from far: they are asked for early.
+inline constexpr std::int64_t kManyElements = 1 << 18;
+
 // totals[r][lanes] of rows of `a` by lanes of `b`.
 template <class T>
 struct Tile {
@@ -67,15 +70,24 @@ template <int kRows, int kColumns, class T>
 #pragma GCC unroll 8
     for (int i = 0; i < kPointers; ++i) a[i] += t.a_column;
   }
+  T* const out = t.out;
+  const std::int64_t out_row = t.out_row;
+  const bool accumulates = t.accumulate;
+  if (const T* const bias = t.bias) {
+#pragma GCC unroll 8
+    for (int c = 0; c < kColumns; ++c) {
+      const V more = V::load(bias + c * V::size);
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) totals[r][c] = totals[r][c] + more;
+    }
+  }
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
     for (int c = 0; c < kColumns; ++c) {
-      T* const out = t.out + r * t.out_row + c * V::size;
-      V total = totals[r][c];
-      if (t.bias) total = total + V::load(t.bias + c * V::size);
-      if (t.accumulate) total = V::load(out) + total;
-      total.store(out);
+      T* const to = out + r * out_row + c * V::size;
+      if (accumulates) totals[r][c] = V::load(to) + totals[r][c];
+      totals[r][c].store(to);
     }
   }
 }
@@ -87,6 +99,15 @@ template <class T>
                                     std::int64_t step, std::int64_t count) {
   using V = Pack<T>;
   constexpr std::int64_t kWidth = V::size;
+  if (lane == 1 && width == 2 * kWidth && lanes == width) {
+    for (std::int64_t l = 0; l < count; ++l, from += step, panel += width) {
+      const V first = V::load(from);
+      const V second = V::load(from + kWidth);
+      first.store(panel);
+      second.store(panel + kWidth);
+    }
+    return;
+  }
   for (std::int64_t j = 0; j < width; j += kWidth, panel += kWidth, from += kWidth * lane, lanes -= kWidth) {
     std::int64_t l = 0;
     if (lane == 1) {
@@ -94,11 +115,15 @@ template <class T>
     } else if (step == 1 && kWidth > 1) {
       for (; l + kWidth <= count; l += kWidth) {
         V rows[kWidth];
+        if (lanes >= kWidth) {
+          load_transposed(rows, from + l, lane);
+        } else {
 #pragma GCC unroll 16
-        for (std::int64_t r = 0; r < kWidth; ++r) {
-          rows[r] = r < lanes ? V::load(from + r * lane + l) : V::splat(0);
+          for (std::int64_t r = 0; r < kWidth; ++r) {
+            rows[r] = r < lanes ? V::load(from + r * lane + l) : V::splat(0);
+          }
+          transpose(rows);
         }
-        transpose(rows);
 #pragma GCC unroll 16
         for (std::int64_t r = 0; r < kWidth; ++r) rows[r].store(panel + (l + r) * width);
       }
@@ -115,7 +140,16 @@ template <class T>
                                  std::int64_t count) {
   for (std::int64_t r = 0; r < rows; r += kTileRows, panels += kTileRows * count) {
     const T* line = from + r * row;
-    if (row == 1 && rows - r >= kTileRows) {
+    if (row == 1 && rows - r >= 2 * kTileRows) {
+      // Whole cache lines.
+      T* const next = panels + kTileRows * count;
+      for (std::int64_t l = 0; l < count; ++l, line += step) {
+        __builtin_memcpy(panels + l * kTileRows, line, kTileRows * sizeof(T));
+        __builtin_memcpy(next + l * kTileRows, line + kTileRows, kTileRows * sizeof(T));
+      }
+      r += kTileRows;
+      panels = next;
+    } else if (row == 1 && rows - r >= kTileRows) {
       for (std::int64_t l = 0; l < count; ++l, line += step) {
         __builtin_memcpy(panels + l * kTileRows, line, kTileRows * sizeof(T));
       }
@@ -127,8 +161,30 @@ template <class T>
   }
 }
 
-// How many of the rows that are left make a tile.
-inline std::int64_t rows_of_tile(std::int64_t left) {
+// The rows of a block as they are, nearer to each other. Each is in a page of its own, where no prefetcher of a processor looks.
+template <class T>
+[[gnu::noinline]] void copy_rows(T* to, std::int64_t pitch, const T* from, std::int64_t rows, std::int64_t row,
+                                 std::int64_t count) {
+  constexpr std::int64_t kAhead = 3;
+  for (std::int64_t r = 0; r < rows; ++r, to += pitch, from += row) {
+    const T* const ahead = r + kAhead < rows ? from + kAhead * row : from;
+    std::int64_t l = 0;
+    for (; l + Pack<T>::size <= count; l += Pack<T>::size) {
+      __builtin_prefetch(ahead + l);
+      Pack<T>::load(from + l).store(to + l);
+    }
+    for (; l < count; ++l) to[l] = from[l];
+  }
+}
+
+// How many of the rows that are left make a tile. Two rows have too few sums for the latency of one: ten make twice five, unless
+// they are laid out in panels.
+inline std::int64_t rows_of_tile(std::int64_t left, bool in_panels) {
+#if defined(__AVX512F__)
+  if ((left == 10 || left == 5) && !in_panels) return 5;
+#else
+  (void)in_panels;
+#endif
   if (left >= kTileRows) return kTileRows;
   return left >= 4 ? 4 : left >= 2 ? 2 : 1;
 }
@@ -136,8 +192,16 @@ inline std::int64_t rows_of_tile(std::int64_t left) {
 template <int kColumns, class T>
 void run_tile(const Tile<T>& t, std::int64_t rows) {
   if (rows == kTileRows) return product_tile<kTileRows, kColumns>(t);
+#if defined(__AVX512F__)
+  if (rows == 5) return product_tile<5, kColumns>(t);
+#endif
   if (rows == 4) return product_tile<4, kColumns>(t);
   rows == 2 ? product_tile<2, kColumns>(t) : product_tile<1, kColumns>(t);
+}
+
+template <class T>
+void run_tile(const Tile<T>& t, std::int64_t width, std::int64_t rows) {
+  width == Pack<T>::size ? run_tile<1>(t, rows) : run_tile<2>(t, rows);
 }
 
 // Where a tile's results belong.
@@ -154,7 +218,8 @@ template <class T>
   }
 }
 
-// Rows of a tile become the lines of the result.
+// Rows of a tile become the lines of the result. There are as many of them as fill vectors; what is in those after the last one
+// does not matter.
 template <class T>
 [[gnu::noinline]] void store_transposed(const T* tile, std::int64_t width, const MatmulArguments& p, const Corner& at,
                                         const T* bias) {
@@ -164,11 +229,7 @@ template <class T>
     const std::int64_t rows = at.rows - row < kWidth ? at.rows - row : kWidth;
     for (std::int64_t column = 0; column < at.columns; column += kWidth) {
       V block[kWidth];
-#pragma GCC unroll 16
-      for (std::int64_t r = 0; r < kWidth; ++r) {
-        block[r] = r < rows ? V::load(tile + (row + r) * width + column) : V::splat(0);
-      }
-      transpose(block);
+      load_transposed(block, tile + row * width + column, width);
       const std::int64_t columns = at.columns - column < kWidth ? at.columns - column : kWidth;
       T* out = static_cast<T*>(p.out) + at.row + row + (at.column + column) * p.out_column;
       for (std::int64_t c = 0; c < columns; ++c, out += p.out_column) {
@@ -214,28 +275,94 @@ template <class T>
   }
 }
 
-// A panel of columns by the rows of a block, over the terms of the tile from `l` on. The next tile's rows of `a` lie `a_next`
-// further.
+// What the next panel is copied from: `lines` stretches of `length` elements. While a panel is worked on, they come into the
+// second cache.
 template <class T>
-void product_panel(const MatmulArguments& p, Tile<T> t, std::int64_t l, std::int64_t a_next, const Corner& block) {
+struct Ahead {
+  const T* from;
+  std::int64_t lines, line, length;
+
+  [[gnu::always_inline]] void fetch(std::int64_t count) {
+    constexpr std::int64_t kCacheLine = 64 / static_cast<std::int64_t>(sizeof(T));
+    for (; count > 0 && lines > 0; --count, --lines, from += line) {
+      for (std::int64_t i = 0; i < length; i += kCacheLine) __builtin_prefetch(from + i, 0, 2);
+    }
+  }
+};
+
+// The results of the tile after this one, which it begins with. (A call of a function that only fetches is left out by GCC 12: it
+// takes it for one without effects.)
+template <class T>
+[[gnu::always_inline]] inline void fetch_results(const T* out, std::int64_t rows, std::int64_t row,
+                                                 std::int64_t width) {
+  for (std::int64_t r = 0; r < rows && r < kTileRows; ++r, out += row) {
+    __builtin_prefetch(out);
+    __builtin_prefetch(out + width - 1);
+  }
+}
+
+// A panel of `width` columns whose results are vectors in memory. The next tile's rows of `a` lie `a_next` further.
+template <class T>
+void product_lines(const MatmulArguments& p, Tile<T>& t, std::int64_t width, std::int64_t a_next, std::int64_t rows,
+                   Ahead<T>& ahead) {
+  const std::int64_t ahead_count = (ahead.lines * kTileRows + rows - 1) / rows;
+  const bool fetches = p.m * p.n > kManyElements;
+  const bool in_panels = a_next != kTileRows * t.a_row;
+  while (rows > 0) {
+    const std::int64_t tile_rows = rows_of_tile(rows, in_panels);
+    T* const next = t.out + tile_rows * t.out_row;
+    rows -= tile_rows;
+    ahead.fetch(ahead_count);
+    if (fetches) fetch_results(next, rows, t.out_row, width);
+    run_tile(t, width, tile_rows);
+    t.a += tile_rows == kTileRows ? a_next : tile_rows * t.a_row;
+    t.out = next;
+  }
+}
+
+// One whose results are not. As many of its rows are put together as a vector has elements.
+template <class T>
+void product_elsewhere(const MatmulArguments& p, Tile<T>& t, std::int64_t width, std::int64_t a_next, Corner at,
+                       bool is_last) {
   constexpr std::int64_t kWidth = Pack<T>::size;
-  const std::int64_t width = block.columns > kWidth ? 2 * kWidth : kWidth;
+  constexpr std::int64_t kTogether = kWidth > kTileRows ? kWidth / kTileRows * kTileRows : kTileRows;
+  T results[(kTogether + kWidth - 1) / kWidth * kWidth * 2 * kWidth];
+  const bool in_panels = a_next != kTileRows * t.a_row;
+  t.out_row = width;
+  for (std::int64_t left = at.rows; left > 0; left -= at.rows, at.row += at.rows) {
+    at.rows = left < kTogether ? left : kTogether;
+    if (t.continues) load_results(results, width, p, at);
+    t.out = results;
+    for (std::int64_t rows = at.rows; rows > 0;) {
+      const std::int64_t tile_rows = rows_of_tile(rows, in_panels);
+      run_tile(t, width, tile_rows);
+      rows -= tile_rows;
+      t.a += tile_rows == kTileRows ? a_next : tile_rows * t.a_row;
+      t.out += tile_rows * width;
+    }
+    store_results(results, width, p, at, is_last);
+  }
+}
+
+// A panel by the rows of a block, over the terms of the tile from `l` on. A tile is handed on by reference: to copy one that was
+// written just before takes as long as a small product.
+template <class T>
+void product_panel(const MatmulArguments& p, Tile<T>& t, std::int64_t width, std::int64_t l, std::int64_t a_next,
+                   const Corner& block, Ahead<T>& ahead) {
   const bool is_last = l + t.k == p.k;
   const bool is_direct = p.out_column == 1 && block.columns == width && !(p.bias && p.bias_by_row);
-  T results[kTileRows * 2 * kWidth];
+  const T* const a = t.a;
   t.continues = l > 0;
   t.bias = is_direct && is_last && p.bias ? static_cast<const T*>(p.bias) + block.column : nullptr;
   t.accumulate = is_direct && p.accumulate;
-  t.out_row = is_direct ? p.out_row : width;
-  Corner at = block;
-  for (std::int64_t left = block.rows; left > 0; left -= at.rows, at.row += at.rows) {
-    at.rows = rows_of_tile(left);
-    t.out = is_direct ? static_cast<T*>(p.out) + at.row * p.out_row + at.column : results;
-    if (!is_direct && t.continues) load_results(results, width, p, at);
-    width == kWidth ? run_tile<1>(t, at.rows) : run_tile<2>(t, at.rows);
-    if (!is_direct) store_results(results, width, p, at, is_last);
-    t.a += at.rows == kTileRows ? a_next : at.rows * t.a_row;
+  if (is_direct) {
+    t.out = static_cast<T*>(p.out) + block.row * p.out_row + block.column;
+    t.out_row = p.out_row;
+    product_lines(p, t, width, a_next, block.rows, ahead);
+  } else {
+    product_elsewhere(p, t, width, a_next, block, is_last);
   }
+  t.a = a;
 }
 
 // The columns of a single row, by wide tiles, as far as they reach. Returns how many columns those are.
@@ -256,54 +383,87 @@ std::int64_t product_row(const MatmulArguments& p, Tile<T> t, const T* b, std::i
   return column;
 }
 
+// What of a product is copied, and the blocks that it is cut into.
+struct Blocks {
+  std::int64_t depth, rows;
+  bool packs_a, copies_a, packs_b, fetches_b;
+};
+
+template <class T>
+Blocks blocks_of(const MatmulArguments& p) {
+  constexpr std::int64_t kPanel = 2 * Pack<T>::size;
+  // Rows that lie so far from each other share few sets of the first cache, and of the second.
+  constexpr std::int64_t kSharedSets = 4096 / static_cast<std::int64_t>(sizeof(T));
+  Blocks blocks{};
+  blocks.depth = p.k < kProductDepth ? p.k : kProductDepth;
+  blocks.packs_a = p.a_column != 1 && p.n > 2 * kPanel;
+  blocks.copies_a = p.a_column == 1 && p.n > 4 * kPanel && p.k > 128 && p.a_row % kSharedSets == 0;
+  const bool has_copy = blocks.packs_a || blocks.copies_a;
+  blocks.rows = (has_copy ? kPackedRows : 2 * kPackedRows) / kTileRows * kTileRows;
+  // Many rows read a panel again and again: it had better be dense.
+  blocks.packs_b = p.b_column != 1 || (p.m > 4 * kTileRows && p.b_row > kPanel && blocks.depth * kPanel > 2048);
+  blocks.fetches_b = blocks.packs_b && p.k * p.n > kManyElements;
+  return blocks;
+}
+
+// Rows of the result are finished before the next ones are begun: they stay in the second cache from one block of terms to the
+// next.
 template <class T>
 void matmul_kernel(const Arguments& arguments) noexcept {
   const MatmulArguments& p = arguments.matmul;
   constexpr std::int64_t kPanel = 2 * Pack<T>::size;
+  const Blocks blocks = blocks_of<T>(p);
   const T* const a = static_cast<const T*>(p.a);
   const T* const b = static_cast<const T*>(p.b);
-  const bool packs_a = p.a_column != 1 && p.n > 2 * kPanel;
-  const std::int64_t depth = p.k < kProductDepth ? p.k : kProductDepth;
-  const std::int64_t rows = (packs_a ? kPackedRows : 4 * kPackedRows) / kTileRows * kTileRows;
-  // Many rows read a panel again and again: it had better be dense.
-  const bool packs_b = p.b_column != 1 || (p.m > 4 * kTileRows && p.b_row > kPanel && depth * kPanel > 2048);
   T* const packed_b = static_cast<T*>(p.scratch);
-  T* const packed_a = packed_b + depth * kPanel + kPanel;
-  std::int64_t l = 0;
-  do {
-    Tile<T> t{};
-    t.k = p.k - l < depth ? p.k - l : depth;
-    for (std::int64_t i = 0; i < p.m; i += rows) {
-      Corner block{i, 0, p.m - i < rows ? p.m - i : rows, 0};
+  T* const packed_a = packed_b + blocks.depth * kPanel + kPanel;
+  for (std::int64_t i = 0; i < p.m; i += blocks.rows) {
+    Corner block{i, 0, p.m - i < blocks.rows ? p.m - i : blocks.rows, 0};
+    std::int64_t l = 0;
+    do {
+      Tile<T> t{};
+      t.k = p.k - l < blocks.depth ? p.k - l : blocks.depth;
       t.a = a + i * p.a_row + l * p.a_column;
       t.a_row = p.a_row;
       t.a_column = p.a_column;
       std::int64_t a_next = kTileRows * p.a_row;
-      if (packs_a) {
+      if (blocks.packs_a) {
         pack_rows(packed_a, t.a, block.rows, p.a_row, p.a_column, t.k);
         t.a = packed_a;
         t.a_row = 1;
         t.a_column = kTileRows;
         a_next = kTileRows * t.k;
+      } else if (blocks.copies_a) {
+        t.a_row = blocks.depth + kRowGap;
+        copy_rows(packed_a, t.a_row, t.a, block.rows, p.a_row, t.k);
+        t.a = packed_a;
+        a_next = kTileRows * t.a_row;
       }
       block.column = 0;
       // A single row has few sums: as many columns at a time as the latency of a sum asks for.
-      if (p.m == 1 && !packs_b && p.out_column == 1 && !p.bias_by_row) block.column = product_row(p, t, b, l);
+      if (p.m == 1 && !blocks.packs_b && p.out_column == 1 && !p.bias_by_row) block.column = product_row(p, t, b, l);
       for (; block.column < p.n; block.column += kPanel) {
-        block.columns = p.n - block.column < kPanel ? p.n - block.column : kPanel;
+        const std::int64_t left = p.n - block.column;
+        block.columns = left < kPanel ? left : kPanel;
         const std::int64_t width = block.columns > Pack<T>::size ? kPanel : std::int64_t{Pack<T>::size};
         t.b = b + l * p.b_row + block.column * p.b_column;
         t.b_row = p.b_row;
-        if (packs_b || block.columns < width) {
+        Ahead<T> ahead{};
+        if (blocks.fetches_b && left > kPanel) {
+          const T* const next = t.b + kPanel * p.b_column;
+          const std::int64_t columns = left < 2 * kPanel ? left - kPanel : kPanel;
+          ahead = p.b_column == 1 ? Ahead<T>{next, t.k, p.b_row, columns} : Ahead<T>{next, columns, p.b_column, t.k};
+        }
+        if (blocks.packs_b || block.columns < width) {
           pack_columns(packed_b, width, t.b, block.columns, p.b_column, p.b_row, t.k);
           t.b = packed_b;
           t.b_row = width;
         }
-        product_panel(p, t, l, a_next, block);
+        product_panel(p, t, width, l, a_next, block, ahead);
       }
-    }
-    l += t.k;
-  } while (l < p.k);
+      l += t.k;
+    } while (l < p.k);
+  }
 }
 
 // ------------------------------------------------------------------------------------------------------ small products
@@ -330,35 +490,73 @@ template <int kRows, class T>
   for (int r = 0; r < kRows; ++r) finish_product(totals[r], p, i + r, 0);
 }
 
-// Rows of a product whose columns are one vector, or the first lanes of one.
+// Rows whose results do not lie next to each other, or not as whole vectors.
+template <class T>
+[[gnu::noinline]] void finish_lanes(const T* lanes, std::int64_t rows, const MatmulArguments& p, std::int64_t i) {
+  for (const std::int64_t end = i + rows; i < end; ++i, lanes += Pack<T>::size) {
+    for (std::int64_t j = 0; j < p.n; ++j) finish_product(lanes[j], p, i, j);
+  }
+}
+
+// Part of a vector is loaded and stored as fast as all of it.
+#if defined(__AVX512F__)
+inline constexpr bool kHasParts = true;
+#else
+inline constexpr bool kHasParts = false;
+#endif
+
+// Rows of a product whose columns are one vector, or the first lanes of one; of `b` there is a whole one if there are no parts.
 template <int kRows, class T>
 [[gnu::always_inline]] inline void vector_rows(const MatmulArguments& p, const T* b, std::int64_t b_row,
                                                std::int64_t i) {
   using V = Pack<T>;
+  const std::int64_t count = kHasParts ? p.n : std::int64_t{V::size};
   const T* a = static_cast<const T*>(p.a) + i * p.a_row;
   V totals[kRows];
 #pragma GCC unroll 4
   for (V& total : totals) total = V::splat(0);
   for (std::int64_t l = p.k; l > 0; --l, a += p.a_column, b += b_row) {
-    const V right = load_first(b, p.n);
+    const V right = load_first(b, count);
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) totals[r] = multiply_add(V::splat(a[r * p.a_row]), right, totals[r]);
   }
-  const bool is_line = p.out_column == 1 && !p.bias_by_row;
+  if (p.out_column != 1 || p.bias_by_row || p.n < count) {
+    T lanes[kRows * V::size];
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) totals[r].store(lanes + r * V::size);
+    return finish_lanes(lanes, kRows, p, i);
+  }
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) {
-    if (is_line) {
-      T* const out = static_cast<T*>(p.out) + (i + r) * p.out_row;
-      V total = totals[r];
-      if (p.bias) total = total + load_first(static_cast<const T*>(p.bias), p.n);
-      if (p.accumulate) total = load_first(out, p.n) + total;
-      store_first(total, out, p.n);
-    } else {
-      T lanes[V::size];
-      totals[r].store(lanes);
-      for (std::int64_t j = 0; j < p.n; ++j) finish_product(lanes[j], p, i + r, j);
-    }
+    T* const out = static_cast<T*>(p.out) + (i + r) * p.out_row;
+    V total = totals[r];
+    if (p.bias) total = total + load_first(static_cast<const T*>(p.bias), count);
+    if (p.accumulate) total = load_first(out, count) + total;
+    store_first(total, out, count);
   }
+}
+
+// As many rows of whole vectors as make tiles. Returns how many those are.
+template <class T>
+std::int64_t vector_lines(const MatmulArguments& p, const T* b, std::int64_t b_row) {
+  Tile<T> t{};
+  t.a = static_cast<const T*>(p.a);
+  t.b = b;
+  t.out = static_cast<T*>(p.out);
+  t.bias = static_cast<const T*>(p.bias);
+  t.a_row = p.a_row;
+  t.a_column = p.a_column;
+  t.b_row = b_row;
+  t.out_row = p.out_row;
+  t.k = p.k;
+  t.accumulate = p.accumulate;
+  std::int64_t i = 0;
+  for (; i + kTileRows <= p.m; i += kTileRows) {
+    product_tile<kTileRows, 1>(t);
+    t.a += kTileRows * t.a_row;
+    t.out += kTileRows * t.out_row;
+  }
+  return i;
 }
 
 template <class T>
@@ -373,13 +571,9 @@ void small_matmul_kernel(const Arguments& arguments) noexcept {
   constexpr std::int64_t kWidth = Pack<T>::size;
   const T* b = static_cast<const T*>(p.b);
   std::int64_t b_row = p.b_row;
+  const bool is_line = p.out_column == 1 && !p.bias_by_row && p.n == kWidth;
   T packed[kSmallTerms * kWidth];
-#if defined(__AVX512F__)
-  const bool packs = p.b_column != 1;  // part of a vector is loaded as fast as all of it
-#else
-  const bool packs = p.b_column != 1 || p.n < kWidth;
-#endif
-  if (packs) {
+  if (p.b_column != 1 || (!kHasParts && p.n < kWidth)) {
     if (p.k >= kWidth) {
       pack_columns(packed, kWidth, b, p.n, p.b_column, p.b_row, p.k);
     } else {
@@ -390,6 +584,7 @@ void small_matmul_kernel(const Arguments& arguments) noexcept {
     b = packed;
     b_row = kWidth;
   }
+  if (is_line) i = vector_lines(p, b, b_row);
   for (; i + 4 <= p.m; i += 4) vector_rows<4>(p, b, b_row, i);
   for (; i < p.m; ++i) vector_rows<1>(p, b, b_row, i);
 }
