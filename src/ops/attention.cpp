@@ -18,20 +18,36 @@ namespace nadir {
 
 namespace {
 
-// Which scores count, and what is added to them; each may be none.
-struct Masks {
-  Expr allowed;
-  Expr added;
-
-  void allow(Expr mask) { allowed = allowed.is_none() ? mask : logical_and(allowed, mask); }
-};
-
 // The keys up to a query's own number. `axis`, negative, is that of the lengths.
 Expr causal_mask(Expr query, Expr key, int axis) {
   const Dim rows = constant_dim(query, "query", query.shape().rank() + axis);
   const Dim columns = constant_dim(key, "key", key.shape().rank() + axis);
   return tril(full(query.graph(), DType::kU8, constant_shape({rows.factor(), columns.factor()}), 1), 0);
 }
+
+// The same as what is added: as long as no other mask is given every query has a key that counts, so that no row is without.
+Expr added_causal_mask(Expr query, Expr key, int axis) {
+  const Expr mask = causal_mask(query, key, axis);
+  const Expr zero = scalar(query.graph(), query.dtype(), 0);
+  return where(mask, zero, scalar(query.graph(), query.dtype(), -std::numeric_limits<double>::infinity()));
+}
+
+// Which scores count, and what is added to them; each may be none.
+struct Masks {
+  Expr allowed;
+  Expr added;
+
+  void allow(Expr mask) { allowed = allowed.is_none() ? mask : logical_and(allowed, mask); }
+
+  // After the other masks.
+  void allow_causally(Expr query, Expr key, int axis) {
+    if (allowed.is_none() && added.is_none()) {
+      added = added_causal_mask(query, key, axis);
+    } else {
+      allow(causal_mask(query, key, axis));
+    }
+  }
+};
 
 Expr scores_of(Expr query, Expr key, double factor) { return matmul(scale(query, factor), key, false, true); }
 
@@ -84,6 +100,15 @@ void check_shape(Expr mask, const char* role, const Shape& wanted) {
   if (mask.shape() != wanted) fail(Status::kShape, role, ' ', mask, "; wants ", wanted);
 }
 
+// x wᵀ + bias, which may be none: of matrices, so that it is one product.
+Expr linear_of(Expr x, Expr weight, Expr bias) {
+  Expr y = matmul(as_matrix(x), weight, false, true);
+  if (!bias.is_none()) y = add(y, bias);
+  Shape shape = x.shape();
+  shape[shape.rank() - 1] = weight.shape()[0];
+  return reshape(y, shape);
+}
+
 // How the heads lie in what a layer is given.
 struct MultiHead {
   std::int64_t size;
@@ -93,13 +118,18 @@ struct MultiHead {
 
   std::int64_t head_size() const noexcept { return size / heads; }
 
-  // [batch, heads, length, head_size] of a projection of x.
-  Expr head_by_head(Expr x) const {
+  // Projections of x, side by side, as heads of head_size.
+  Expr as_heads(Expr x) const {
     if (!has_batch) x = unsqueeze(x, 0);
     Shape shape = x.shape();
-    shape[2] = Dim::constant(heads);
+    shape[2] = Dim::constant(shape[2].factor() / head_size());
     shape.append(Dim::constant(head_size()));
-    x = reshape(x, shape);
+    return reshape(x, shape);
+  }
+
+  // [batch, heads, length, head_size] of the projection number `number` of those.
+  Expr head_by_head(Expr x, std::int64_t number) const {
+    x = slice(x, 2, number * heads, Dim::constant(heads));
     return batch_is_first() ? transpose(x, 1, 2) : permute(x, PermuteAttributes{{1, 2, 0, 3}});
   }
 
@@ -141,7 +171,7 @@ Expr scaled_dot_product_attention(Expr query, Expr key, Expr value, Expr mask, O
     }
     (mask.dtype() == DType::kU8 ? masks.allowed : masks.added) = mask;
   }
-  if (is_causal) masks.allow(causal_mask(query, key, -2));
+  if (is_causal) masks.allow_causally(query, key, -2);
   return matmul(weights_of(scores, masks, probability), value, false, false);
 }
 
@@ -187,14 +217,21 @@ MultiHeadOutputs multi_head_attention(const char* name, const MultiHeadInputs& i
     if (has_one_size) return slice(packed, 0, number * size, Dim::constant(size));
     return layer.param(part, dtype, constant_shape({size, features}), xavier_uniform(features, size));
   };
-  const Expr weights[] = {weight_of(0, "q_proj_weight", size), weight_of(1, "k_proj_weight", key_size),
-                          weight_of(2, "v_proj_weight", value_size)};
+  // Of one x all three are one product.
+  const bool is_one = has_one_size && query.index() == key.index() && query.index() == value.index();
+  Expr weights[3];
+  if (!is_one) {
+    weights[0] = weight_of(0, "q_proj_weight", size);
+    weights[1] = weight_of(1, "k_proj_weight", key_size);
+    weights[2] = weight_of(2, "v_proj_weight", value_size);
+  }
   if (has_bias) bias = layer.param("in_proj_bias", dtype, constant_shape({3 * size}), {});
   const MultiHead multi = {size, heads, batch_first, has_batch};
+  const Expr all = is_one ? multi.as_heads(linear_of(query, packed, bias)) : Expr();
   const auto projected = [&](Expr x, int number) {
-    Expr y = matmul(x, weights[number], false, true);
-    if (has_bias) y = add(y, slice(bias, 0, number * size, Dim::constant(size)));
-    return multi.head_by_head(y);
+    if (is_one) return multi.head_by_head(all, number);
+    const Expr part = has_bias ? slice(bias, 0, number * size, Dim::constant(size)) : Expr();
+    return multi.head_by_head(multi.as_heads(linear_of(x, weights[number], part)), 0);
   };
   const Expr q = projected(query, 0);
   const Expr k = projected(key, 1);
@@ -228,14 +265,13 @@ MultiHeadOutputs multi_head_attention(const char* name, const MultiHeadInputs& i
     for_all[1] = for_all[2] = Dim::constant(1);
     masks.allow(logical_not(reshape(key_padding_mask, for_all)));
   }
-  if (is_causal) masks.allow(causal_mask(query, key, length_axis));
+  if (is_causal) masks.allow_causally(query, key, length_axis);
 
   Expr attention = weights_of(scores, masks, probability);
   const Expr heads_joined = multi.side_by_side(matmul(attention, v, false, false));
-  Expr y =
-      matmul(heads_joined, layer.param("out_proj.weight", dtype, constant_shape({size, size}), uniform_by_fan(size)),
-             false, true);
-  if (has_bias) y = add(y, layer.param("out_proj.bias", dtype, constant_shape({size}), {}));
+  const Expr out_weight = layer.param("out_proj.weight", dtype, constant_shape({size, size}), uniform_by_fan(size));
+  const Expr out_bias = has_bias ? layer.param("out_proj.bias", dtype, constant_shape({size}), {}) : Expr();
+  const Expr y = linear_of(heads_joined, out_weight, out_bias);
   AxisSet first, second;
   first.insert(0);
   second.insert(1);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "ops/elementwise.h"
@@ -57,6 +58,31 @@ bool is_zero_at(Expr x, const Positions& wanted) {
   return same_everywhere(x) == 0.0;
 }
 
+// Slices that are set apart, one behind another, and leave nothing between: what is below them does not count.
+std::optional<Expr> joined_slices(Expr set) {
+  constexpr std::size_t kMost = 8;
+  Expr values[kMost];
+  std::int64_t starts[kMost];
+  std::size_t count = 0;
+  const int axis = set.node().attributes.as<SliceAttributes>().axis;
+  std::int64_t left = set.shape()[axis].factor();
+  if (set.shape()[axis].is_batch()) return std::nullopt;
+  for (Expr x = set; is(x, OpId::slice_set); x = x.input(0), ++count) {
+    const auto at = x.node().attributes.as<SliceAttributes>();
+    if (count == kMost || at.axis != axis || at.step != 1) return std::nullopt;
+    std::size_t place = count;
+    for (; place > 0 && starts[place - 1] > at.start; --place) {
+      starts[place] = starts[place - 1];
+      values[place] = values[place - 1];
+    }
+    starts[place] = at.start;
+    values[place] = x.input(1);
+    left -= values[place].shape()[axis].factor();
+  }
+  if (left != 0) return std::nullopt;
+  return concat(std::span<const Expr>(values, count), axis);
+}
+
 // The sum of two that are 0 but for slices, which lie apart: one is set beside the other. So the gradients of all pieces of a
 // value cost one pass over it, not one each.
 std::optional<Expr> sum_of_slices(Expr a, Expr b) {
@@ -66,7 +92,8 @@ std::optional<Expr> sum_of_slices(Expr a, Expr b) {
   if (!wanted || same_everywhere(a.input(0)) != 0.0 || !is_zero_at(b, *wanted)) return std::nullopt;
   const auto at = a.node().attributes.as<SliceAttributes>();
   const Expr value = a.input(1);
-  return slice_set(b, {at, value.shape()[at.axis]}, value);
+  const Expr set = slice_set(b, {at, value.shape()[at.axis]}, value);
+  return joined_slices(set).value_or(set);
 }
 
 }  // namespace

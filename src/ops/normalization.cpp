@@ -93,18 +93,32 @@ struct Tracking {
 };
 
 // In training as normalize(), and a step moves running statistics towards those of the batch, averaged over what is not
-// reduced and no channel; in evaluation by the running statistics.
-Expr normalize_by_running(const Layer& layer, Expr x, AxisSet axes, double eps, double momentum) {
+// reduced and no channel; in evaluation by the running statistics. Then weight and bias, by channel.
+//
+// Gradients pass through the mean as a value by channel alone. With c = x - m, where m is the mean without a gradient,
+//
+//   var = mean(c²) - (mean - m)²,  y = c s - (mean - m) s
+//
+// hold whatever m is, and so do all their derivatives; mean - m is 0, and the only way to the mean. So the gradient of x takes
+// one pass over it, after one for all sums.
+Expr normalize_by_running(const Layer& layer, Expr x, AxisSet axes, double eps, double momentum, bool is_affine) {
   const Shape channels = constant_shape({x.shape()[1].factor()});
   const Expr running_mean = layer.state("running_mean", x.dtype(), channels, kZeros);
   const Expr running_var = layer.state("running_var", x.dtype(), channels, kOnes);
   const Expr trains = training(x.graph());
   const Expr batch_mean = mean(x, axes, true);
-  const Expr centred = sub(x, where(trains, batch_mean, reshape(running_mean, by_channel(x))));
+  const Expr used_mean = where(trains, batch_mean, reshape(running_mean, by_channel(x)));
+  const Expr fixed_mean = stop_gradient(used_mean);
+  const Expr centred = sub(x, fixed_mean);
+  const Expr shift = sub(used_mean, fixed_mean);
   // Of the batch only in training, and used only there.
-  const Expr batch_var = mean(square(centred), axes, true);
+  const Expr batch_var = sub(mean(square(centred), axes, true), square(shift));
   const Expr used_var = where(trains, batch_var, reshape(running_var, by_channel(x)));
-  const Expr y = mul(centred, rsqrt(add_scalar(used_var, eps)));
+  Expr factor = rsqrt(add_scalar(used_var, eps));
+  if (is_affine) factor = mul(factor, reshape(layer.param("weight", x.dtype(), channels, kOnes), by_channel(x)));
+  Expr offset = neg(mul(shift, factor));
+  if (is_affine) offset = add(reshape(layer.param("bias", x.dtype(), channels, kZeros), by_channel(x)), offset);
+  const Expr y = add(mul(centred, factor), offset);
 
   Extent count{1, 0};
   AxisSet others;
@@ -126,6 +140,12 @@ Expr normalize_by_running(const Layer& layer, Expr x, AxisSet axes, double eps, 
   move(running_mean, batch_mean);
   move(running_var, unbiased);
   return y;
+}
+
+Expr over_channels(const Layer& layer, Expr x, AxisSet axes, double eps, const Tracking& tracking, bool is_affine) {
+  if (tracking.is_on) return normalize_by_running(layer, x, axes, eps, tracking.momentum, is_affine);
+  const Expr y = normalize(x, axes, eps);
+  return is_affine ? with_affine(layer, x, y) : y;
 }
 
 Expr over_groups(const char* name, const char* kind, Expr x, std::int64_t groups, double eps, bool is_affine) {
@@ -154,9 +174,7 @@ Expr batch_norm(const char* name, Expr x, Options& options) {
   AxisSet axes = AxisSet::all(x.shape().rank());
   axes.erase(1);
   const Layer layer(x.graph(), name, "batch_norm");
-  Expr y = tracking.is_on ? normalize_by_running(layer, x, axes, eps, tracking.momentum) : normalize(x, axes, eps);
-  if (is_affine) y = with_affine(layer, x, y);
-  return layer.finish(y);
+  return layer.finish(over_channels(layer, x, axes, eps, tracking, is_affine));
 }
 
 Expr layer_norm(const char* name, Expr x, int dims, Options& options) {
@@ -192,9 +210,7 @@ Expr instance_norm(const char* name, Expr x, Options& options) {
   AxisSet axes;
   for (int axis = 2; axis < x.shape().rank(); ++axis) axes.insert(axis);
   const Layer layer(x.graph(), name, "instance_norm");
-  Expr y = tracking.is_on ? normalize_by_running(layer, x, axes, eps, tracking.momentum) : normalize(x, axes, eps);
-  if (is_affine) y = with_affine(layer, x, y);
-  return layer.finish(y);
+  return layer.finish(over_channels(layer, x, axes, eps, tracking, is_affine));
 }
 
 }  // namespace nadir
