@@ -20,10 +20,11 @@ LaneId lane_of(const Node& node) noexcept {
 bool lower_biased_product(Lowering& lowering, NodeIndex index) {
   const int product = product_with_bias(lowering.graph(), lowering.analysis(), index);
   if (product < 0) return false;
+  const Analysis& analysis = lowering.analysis();
   const Node& sum = lowering.graph()[index];
-  const Node& repeated = lowering.graph()[sum.inputs[static_cast<std::size_t>(1 - product)]];
+  const Node& repeated = lowering.graph()[analysis.operand(sum, static_cast<std::size_t>(1 - product))];
   const View row = lowering.dense(lowering.operand(repeated, 0));
-  lower_product(lowering, index, lowering.graph()[sum.inputs[static_cast<std::size_t>(product)]], row);
+  lower_product(lowering, index, lowering.graph()[analysis.operand(sum, static_cast<std::size_t>(product))], row);
   return true;
 }
 

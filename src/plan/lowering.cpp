@@ -57,6 +57,10 @@ void Lowering::lower_phase(Phase phase, Steps& steps) {
   steps_ = &steps;
   for (NodeIndex index = 0; index < graph_.size(); ++index) {
     if (analysis_.phases[index] != phase || analysis_.absorbed[index]) continue;
+    if (analysis_.same[index] != index) {
+      views_[index] = views_[analysis_.same[index]];
+      continue;
+    }
     current_ = index;
     const Node& node = graph_[index];
     if (!size_fits(node.shape, size_of(node.dtype), wanted_.max_batch)) {

@@ -9,6 +9,7 @@
 #include "ops/elementwise.h"
 #include "ops/leaves.h"
 #include "ops/matmul.h"
+#include "ops/random.h"
 #include "ops/reduction.h"
 #include "ops/shaping.h"
 #include "ops/slicing.h"
@@ -290,6 +291,106 @@ void gradients_of_pieces_cost_one_pass(void**) {
   assert_int_equal(copies, 1 + 4 + 1);  // and one to where the gradient belongs
 }
 
+// ---------------------------------------------------------------------------------------------------- equal values
+
+// The steps, and members of steps, of a phase that compute a lane function.
+int count_lane(const Plan& plan, const Steps& steps, LaneId lane) {
+  int count = 0;
+  for (const Step& step : steps) {
+    if (step.kind == Step::Kind::kLane) count += step.lane == lane ? 1 : 0;
+    if (step.kind != Step::Kind::kFused) continue;
+    for (const FusedMember& member : plan.fusions[step.fusion].members) {
+      count += member.step.kind == Step::Kind::kLane && member.step.lane == lane ? 1 : 0;
+    }
+  }
+  return count;
+}
+
+void equal_operations_are_computed_once(void**) {
+  Fixture f;
+  Graph& g = *f.graph;
+  const Expr x = input(g, "x", DType::kF32, shape_of({-1, 4}));
+  const Expr y = input(g, "y", DType::kF32, shape_of({-1, 4}));
+  const Expr w = param(g, "w", DType::kF32, shape_of({4, 4}), {});
+  assert_int_equal(steps_of(g, {matmul(x, w, false, false), matmul(x, w, false, false)}), 1);
+  assert_int_equal(steps_of(g, {matmul(x, w, false, false), matmul(x, w, false, true)}), 2);
+  // Of equal operands, however they were made.
+  assert_int_equal(steps_of(g, {matmul(exp(add(x, y)), w, false, false), matmul(exp(add(y, x)), w, false, false)}), 2);
+  assert_int_equal(steps_of(g, {matmul(exp(sub(x, y)), w, false, false), matmul(exp(sub(y, x)), w, false, false)}), 3);
+  // Attributes and constants count.
+  assert_int_equal(steps_of(g, {sum(x, AxisSet::all(2), false), sum(x, AxisSet::all(2), false)}), 1);
+  const Expr pieces[] = {slice(w, 0, 1, Dim::constant(2)), slice(w, 0, 1, Dim::constant(2)),
+                         slice(w, 0, 2, Dim::constant(2))};
+  assert_int_equal(steps_of(g, {cumsum(pieces[0], 0, false), cumsum(pieces[1], 0, false)}), 1);
+  assert_int_equal(steps_of(g, {cumsum(pieces[0], 0, false), cumsum(pieces[2], 0, false)}), 2);
+  const auto plus = [&](double number) {
+    return cumsum(add(x, broadcast_to(scalar(g, DType::kF32, number), x.shape())), 1, false);
+  };
+  assert_int_equal(steps_of(g, {plus(0.5), plus(0.5)}), 2);
+  assert_int_equal(steps_of(g, {plus(0.5), plus(0.25)}), 3);
+  assert_int_equal(steps_of(g, {plus(0.0), plus(-0.0)}), 3);
+}
+
+void random_numbers_are_not_merged(void**) {
+  Fixture f;
+  const Expr a = uniform(*f.graph, DType::kF32, shape_of({8}), 0, 1);
+  const Expr b = uniform(*f.graph, DType::kF32, shape_of({8}), 0, 1);
+  assert_int_equal(steps_of(*f.graph, {a, b}), 2);
+}
+
+// What changes nothing is no step; a copy where the host reads it. -0 + 0 is 0, and 0 - x is not -x.
+void identities_cost_nothing(void**) {
+  Fixture f;
+  Graph& g = *f.graph;
+  const Expr x = input(g, "x", DType::kF32, shape_of({-1, 4}));
+  const Expr one = broadcast_to(scalar(g, DType::kF32, 1), x.shape());
+  const Expr changed = neg(neg(div(mul(one, scale(mul(x, one), 1)), one)));
+  assert_int_equal(steps_of(g, {cumsum(stop_gradient(cast(changed, DType::kF32)), 1, false)}), 1);
+  assert_int_equal(steps_of(g, {changed}), 1);
+  assert_int_equal(steps_of(g, {cumsum(scaled(OpId::add_scalar, x, {0, 0}), 1, false)}), 2);
+  assert_int_equal(steps_of(g, {cumsum(div(one, x), 1, false)}), 2);
+  assert_int_equal(steps_of(g, {cumsum(cast(cast(x, DType::kI32), DType::kF32), 1, false)}), 2);
+}
+
+// sigmoid(w) is the gradient of softplus(w), too. If it is small, or in memory anyway, the forward pass computes it for both; a
+// large one, which would have to be kept, is computed from w again.
+void backward_takes_what_forward_has(void**) {
+  for (const bool is_large : {false, true}) {
+    for (const bool is_read : {false, true}) {
+      Fixture f;
+      const Expr w = param(*f.graph, "w", DType::kF32, shape_of({is_large ? 1 << 16 : 1 << 10}), {});
+      const Expr s = sigmoid(w);
+      const AxisSet all = AxisSet::all(1);
+      const Expr loss =
+          add(sum(scaled(OpId::softplus, w, {1, 20}), all, false), sum(is_read ? s : stop_gradient(s), all, false));
+      const NodeIndex root = loss.index();
+      Graph::Transaction temporary(*f.graph);
+      const Plan plan = compile(*f.graph, {root, {}, 1});
+      assert_int_equal(count_lane(plan, plan.forward, LaneId::sigmoid), 1);
+      const bool is_again = is_large && !is_read;
+      assert_int_equal(count_lane(plan, plan.backward, LaneId::sigmoid), is_again ? 1 : 0);
+      if (is_again) assert_true(plan.arena_bytes < (std::size_t{1} << 16) * sizeof(float));
+    }
+  }
+}
+
+// Two outputs of one value are read from one place; one that a product absorbed its bias for stays one product.
+void merged_values_stay_what_they_were(void**) {
+  Fixture f;
+  Graph& g = *f.graph;
+  const Expr x = input(g, "x", DType::kF32, shape_of({-1, 4}));
+  const Expr w = param(g, "w", DType::kF32, shape_of({4, 2}), {});
+  const Expr b = param(g, "b", DType::kF32, shape_of({2}), {});
+  const auto layer = [&] { return add(matmul(x, w, false, false), b); };
+  const NodeIndex outputs[] = {layer().index(), layer().index()};
+  const Plan plan = compile(g, {kNoNode, outputs, 8});
+  assert_int_equal(plan.forward.size(), 1);
+  assert_int_equal(plan.outputs[0].place.bytes, plan.outputs[1].place.bytes);
+  assert_int_equal(plan.outputs[1].node, outputs[1]);
+  // A product that its equal's sum reads, but others as well, is not absorbed.
+  assert_int_equal(steps_of(g, {matmul(x, w, false, false), layer()}), 2);
+}
+
 }  // namespace
 
 int main() {
@@ -315,6 +416,11 @@ int main() {
       cmocka_unit_test(result_for_a_set_alone_is_not_copied),
       cmocka_unit_test(set_that_is_read_is_kept),
       cmocka_unit_test(gradients_of_pieces_cost_one_pass),
+      cmocka_unit_test(equal_operations_are_computed_once),
+      cmocka_unit_test(random_numbers_are_not_merged),
+      cmocka_unit_test(identities_cost_nothing),
+      cmocka_unit_test(backward_takes_what_forward_has),
+      cmocka_unit_test(merged_values_stay_what_they_were),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
