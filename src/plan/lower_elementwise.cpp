@@ -1,4 +1,6 @@
 // Elementwise operations: a lane function over operands of any strides.
+#include <algorithm>
+
 #include "ops/elementwise.h"
 #include "plan/lowering.h"
 #include "plan/resolve.h"
@@ -28,6 +30,27 @@ bool lower_biased_product(Lowering& lowering, NodeIndex index) {
   return true;
 }
 
+// One element for all that a step repeats along an axis, since all operands do: the step of a shape without such axes. Then the
+// result repeats it, and no pass is made over what is known beforehand. Nothing is changed where the host reads all elements.
+bool lower_unrepeated(Lowering& lowering, NodeIndex index, Step& step) {
+  const Node& node = lowering.graph()[index];
+  const Analysis& analysis = lowering.analysis();
+  if (analysis.is_root[index] || !analysis.gradients_from(index).empty()) return false;
+  Shape shape = node.shape;
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    const bool repeats = std::all_of(step.in.begin(), step.in.begin() + node.inputs.size(), [&](const View& in) {
+      return in.strides[static_cast<std::size_t>(axis)].factor == 0;
+    });
+    if (repeats) shape[axis] = Dim::constant(1);
+  }
+  if (shape == node.shape) return false;
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) step.in[i].shape = shape;
+  step.out = View::dense(lowering.new_buffer(node.dtype, shape.count()), node.dtype, shape);
+  lowering.emit(step);
+  lowering.set_view(index, step.out.broadcast_to(node.shape));
+  return true;
+}
+
 }  // namespace
 
 void lower_lane(Lowering& lowering, NodeIndex index) {
@@ -42,6 +65,7 @@ void lower_lane(Lowering& lowering, NodeIndex index) {
     step.in[i] = lowering.operand(node, i);
     step.may_nest = step.may_nest || !step.in[i].is_dense();
   }
+  if (lower_unrepeated(lowering, index, step)) return;
   step.out = lowering.destination(index, false).view;
   lowering.emit(step);
 }

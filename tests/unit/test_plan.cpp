@@ -7,6 +7,7 @@
 #include "graph/graph.h"
 #include "ops/along_axis.h"
 #include "ops/elementwise.h"
+#include "ops/indexing.h"
 #include "ops/leaves.h"
 #include "ops/matmul.h"
 #include "ops/random.h"
@@ -391,6 +392,53 @@ void merged_values_stay_what_they_were(void**) {
   assert_int_equal(steps_of(g, {matmul(x, w, false, false), layer()}), 2);
 }
 
+// ------------------------------------------------------------------------------------------------ what is known beforehand
+
+// Arithmetic on what is repeated is made once for all that it is repeated for.
+void repeated_operands_give_a_repeated_result(void**) {
+  Fixture f;
+  Graph& g = *f.graph;
+  const Shape shape = shape_of({-1, 64});
+  const Expr x = input(g, "x", DType::kF32, shape);
+  const Expr row = broadcast_to(input(g, "row", DType::kF32, shape_of({64})), shape);
+  const Expr number = broadcast_to(input(g, "number", DType::kF32, shape_of({})), shape);
+  const Expr y = matmul(x, exp(mul(row, number)), true, false);
+  const NodeIndex outputs[] = {y.index()};
+  const Plan plan = compile(g, {kNoNode, outputs, 1000});
+  for (const Step& step : plan.forward) {
+    if (step.kind == Step::Kind::kLane) assert_true(step.out.shape == shape_of({1, 64}));
+  }
+  assert_true(count_lane(plan, plan.forward, LaneId::exp) == 1);
+  // What the host reads is there, and one column or row of a result is not all of it.
+  const NodeIndex read[] = {mul(row, number).index(), mul(x, number).index()};
+  for (const Step& step : compile(g, {kNoNode, read, 8}).forward) {
+    if (step.kind == Step::Kind::kLane) assert_true(step.out.shape == shape);
+  }
+}
+
+// Constants are computed when the batch changes. Those that only others are made from share memory with the values of a step, and what
+// kernels need without repetition is laid out with them.
+void constants_keep_what_steps_read(void**) {
+  Fixture f;
+  Graph& g = *f.graph;
+  const std::int64_t many = 4096;
+  const Expr x = input(g, "x", DType::kF32, shape_of({many}));
+  const Expr tall = cumsum(broadcast_to(scalar(g, DType::kF32, 0.5), shape_of({many})), 0, false);
+  const Expr total = sum(cumsum(tall, 0, true), AxisSet::all(1), false);
+  const NodeIndex outputs[] = {mul(cumsum(x, 0, false), broadcast_to(total, x.shape())).index()};
+  const Plan plan = compile(g, {kNoNode, outputs, 1});
+  assert_true(plan.constants.size() >= 3);
+  // The input, the cumulative sum and the result; of the constants one number.
+  assert_true(plan.arena_bytes <= 3 * static_cast<std::size_t>(many) * sizeof(float) + 256);
+
+  const Expr index = input(g, "index", DType::kI64, shape_of({4}));
+  const Expr ones = broadcast_to(scalar(g, DType::kF32, 1), shape_of({4}));
+  const NodeIndex added[] = {index_add(x, 0, index, ones).index()};
+  const Plan adding = compile(g, {kNoNode, added, 1});
+  assert_int_equal(adding.constants.size(), 1);
+  assert_int_equal(adding.forward.size(), 2);  // a copy of x, and the additions
+}
+
 }  // namespace
 
 int main() {
@@ -421,6 +469,8 @@ int main() {
       cmocka_unit_test(identities_cost_nothing),
       cmocka_unit_test(backward_takes_what_forward_has),
       cmocka_unit_test(merged_values_stay_what_they_were),
+      cmocka_unit_test(repeated_operands_give_a_repeated_result),
+      cmocka_unit_test(constants_keep_what_steps_read),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
