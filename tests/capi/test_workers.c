@@ -90,7 +90,22 @@ static void open_cnn(net *n, const nadir_host *host, int batch, const char *thre
          threads, 1);
 }
 
-enum { J3_LIKE, J4_LIKE, CNN, J6_LIKE, JOBS };
+/* Rows whose sums and extremes stay in the working memory of a thread. */
+static void open_normalized(net *n, const nadir_host *host, int batch, const char *threads) {
+  const int64_t shape[] = {NADIR_BATCH, 32}, column[] = {NADIR_BATCH};
+  nadir_graph *g = n->graph = nadir_graph_new(host);
+  nadir_node x, y, labels;
+  assert_non_null(g);
+  x = nadir_input_add(g, "x", NADIR_F32, shape, 2);
+  labels = nadir_input_add(g, "labels", NADIR_I64, column, 1);
+  y = nadir_gelu(g, nadir_layer_norm_add(g, "n1", nadir_linear_add(g, "a", x, 64, NULL), 1, NULL));
+  y = nadir_mul(g, y, nadir_softmax(g, y, 1));
+  y = nadir_linear_add(g, "b", y, 10, NULL);
+  finish(n, x, labels, nadir_cross_entropy_loss(g, y, labels, NADIR_NONE, NULL), (size_t)(32 * batch), batch, threads,
+         1);
+}
+
+enum { J3_LIKE, J4_LIKE, CNN, NORMALIZED, J6_LIKE, JOBS };
 
 static void open_job(net *n, const nadir_host *host, int job, const char *threads) {
   static const int small[] = {13, 32, 32, 32, 10}, medium[] = {784, 128, 10}, large[] = {512, 768, 640, 10};
@@ -98,6 +113,7 @@ static void open_job(net *n, const nadir_host *host, int job, const char *thread
     case J3_LIKE: open_mlp(n, host, small, 4, 379, threads, 1); break;
     case J4_LIKE: open_mlp(n, host, medium, 2, 128, threads, 0); break;
     case CNN: open_cnn(n, host, 32, threads); break;
+    case NORMALIZED: open_normalized(n, host, 300, threads); break;
     default: open_mlp(n, host, large, 3, 128, threads, 0); break;
   }
 }
