@@ -53,10 +53,9 @@ nadir_status nadir_session_memory(const nadir_session* handle, const char* part,
     const char* name;
     size_t bytes;
   } parts[] = {
-      {"arena", session.arena_bytes()},
-      {"gradients", session.gradient_bytes()},
-      {"plan", session.plan_bytes()},
-      {"total", session.arena_bytes() + session.gradient_bytes() + session.plan_bytes()},
+      {"arena", session.arena_bytes()}, {"gradients", session.gradient_bytes()},
+      {"plan", session.plan_bytes()},   {"optimizers", session.optimizer_bytes()},
+      {"total", session.total_bytes()}, {"parameters", session.parameter_bytes()},
   };
   for (const auto& known : parts) {
     if (std::strcmp(known.name, part) == 0) {

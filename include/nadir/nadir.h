@@ -1390,7 +1390,8 @@ NADIR_API nadir_status nadir_state_set(nadir_graph *graph, nadir_node state, con
  * (also `nadir_sgd_step` for such a gradient) or off; `not_finite` = stop (default: that answer, and the step changes
  * nothing) or skip (the forward pass answers NADIR_OK, the backward pass after it adds nothing
  * to the gradients, and a step changes nothing if there are no others); `max_bytes` (0: no limit), the most that the session
- * may reserve; `threads` (1 to 256; 1, or what the environment variable NADIR_THREADS says): so many threads share the work of a
+ * and its optimisers may reserve, as `nadir_session_memory` tells it by "total": more is NADIR_E_NO_MEMORY, with a message that
+ * says how much was wanted and allowed; `threads` (1 to 256; 1, or what the environment variable NADIR_THREADS says): so many threads share the work of a
  * large step, the caller among them. The others are the host's (`nadir_host_set_executor`), or are started here and sleep
  * but for such steps, with all signals blocked; a step of less than some 20 microseconds wakes nobody. Their number changes no
  * bits of any result. A process that has forked must not use such a session of its parent's.
@@ -1413,10 +1414,12 @@ NADIR_API nadir_status nadir_session_status(const nadir_session *session);
 NADIR_API const char *nadir_session_error(const nadir_session *session);
 
 /**
- * The bytes that a session reserved, by `part`: "arena" (inputs, intermediate values, outputs), "gradients", "plan"
- * or "total" (of these); the parameters are the graph's.
+ * The bytes that a session reserved, by `part`: "arena" (inputs, intermediate values, outputs), "gradients", "plan",
+ * "optimizers" (the vectors of the state of all that are the session's, from their making on, and for Levenberg and Marquardt's method
+ * its matrices and its own plan) or "total" (of these); and "parameters", those of the graph's parameters and state, which all of its
+ * sessions share. Parts may be added.
  *
- * Errors: NADIR_E_ARGUMENT for a NULL or an unknown part. Stores no message.
+ * Threads: any, at any time. Errors: NADIR_E_ARGUMENT for a NULL or an unknown part. Stores no message.
  */
 NADIR_API nadir_status nadir_session_memory(const nadir_session *session, const char *part, size_t *bytes);
 
@@ -1839,7 +1842,8 @@ typedef struct nadir_gradient_hook {
 NADIR_API nadir_status nadir_optimizer_set_hook(nadir_optimizer *optimizer, const nadir_gradient_hook *hook);
 
 /** Moves an optimiser with its state to another session of the same graph whose loss depends on the same parameters, as one for
- *  another batch. Errors: NADIR_E_ARGUMENT for a NULL or a session of other parameters; NADIR_E_BUSY. */
+ *  another batch. Errors: NADIR_E_ARGUMENT for a NULL, a session of other parameters or an optimiser by Levenberg and Marquardt's
+ *  method, whose residuals belong to its session; NADIR_E_NO_MEMORY for more than that session's `max_bytes`; NADIR_E_BUSY. */
 NADIR_API nadir_status nadir_optimizer_attach(nadir_optimizer *optimizer, nadir_session *session);
 
 /*

@@ -21,7 +21,8 @@ namespace nadir {
 using NodeIndex = std::uint32_t;
 inline constexpr NodeIndex kNoNode = ~NodeIndex{0};
 
-// The attributes of an operation: any plain struct of its family, kept as bytes, so that the graph need not know them.
+// The attributes of an operation: any plain struct of its family, kept as bytes, so that the graph need not know them. Equal
+// structs have equal bytes, where the compiler can clear what lies between members; elsewhere they may count as different.
 class Attributes {
  public:
   static constexpr std::size_t kSize = 64;
@@ -29,7 +30,12 @@ class Attributes {
   Attributes() = default;
   template <class T>
   requires(std::is_trivially_copyable_v<T> && sizeof(T) <= kSize &&
-           !std::is_same_v<T, Attributes>) explicit Attributes(const T& value) noexcept {
+           !std::is_same_v<T, Attributes>) explicit Attributes(T value) noexcept {
+#ifdef __has_builtin
+#if __has_builtin(__builtin_clear_padding)
+    __builtin_clear_padding(&value);
+#endif
+#endif
     std::memcpy(bytes_.data(), &value, sizeof(T));
   }
   template <class T>
@@ -38,6 +44,12 @@ class Attributes {
     T value;
     std::memcpy(&value, bytes_.data(), sizeof(T));
     return value;
+  }
+  // The bytes, to be compared.
+  std::array<std::uint64_t, kSize / sizeof(std::uint64_t)> words() const noexcept {
+    std::array<std::uint64_t, kSize / sizeof(std::uint64_t)> words;
+    std::memcpy(words.data(), bytes_.data(), kSize);
+    return words;
   }
 
  private:

@@ -47,7 +47,9 @@ Lbfgs::Lbfgs(Session& session, double rate, Options& options) : Optimizer(sessio
   if (doubles > 1e15)
     fail(Status::kNoMemory, "history_size ", history_, " and max_iter ", max_iter_, " take too much memory");
   ring_ = static_cast<std::size_t>(history_ + max_iter_);
-  block_.emplace((kVectors * size_ + ring_ * (2 * size_ + 2)) * sizeof(double), resource());
+  const std::size_t bytes = (kVectors * size_ + ring_ * (2 * size_ + 2)) * sizeof(double);
+  charge(bytes);
+  block_.emplace(bytes, resource());
 
   const auto length = static_cast<std::int64_t>(size_);
   add_numbers(state_, "step", {}, &steps_, 1);

@@ -103,7 +103,9 @@ LevenbergMarquardt::LevenbergMarquardt(Session& session, Expr residuals, Options
   if (n * (n + most) > 1e14)
     fail(Status::kNoMemory, "the Jacobian of ", most, " residuals by ", n, " parameters is too large");
   most_residuals_ = static_cast<std::size_t>(elements.at(session.max_batch()));
-  block_.emplace((kVectors * size_ + 2 * size_ * size_ + (size_ + 1) * most_residuals_) * sizeof(double), resource());
+  const std::size_t bytes = (kVectors * size_ + 2 * size_ * size_ + (size_ + 1) * most_residuals_) * sizeof(double);
+  charge(bytes + jacobian_->total_bytes());
+  block_.emplace(bytes, resource());
   add_numbers(state_, "step", {}, &steps_, 1);
   add_numbers(state_, "lambda", {}, &numbers_[kLambda], 1);
 }

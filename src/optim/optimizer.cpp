@@ -31,6 +31,7 @@ Optimizer::Optimizer(Session& session, const char* name)
 }
 
 Optimizer::~Optimizer() {
+  session_->discharge(bytes_);
   if (hook_.destroy) hook_.destroy(hook_.user);
 }
 
@@ -67,7 +68,10 @@ Status Optimizer::attach(Session& session) {
                  [](const Update& a, const Update& b) { return a.values == b.values && a.count == b.count; });
   if (!are_alike) fail(Status::kArgument, "the session's loss depends on other parameters");
   const Ref<Session> before = session_;
-  return change([&] { session_ = Ref<Session>::share(&session); });
+  session.charge(bytes_);
+  const Status status = change([&] { session_ = Ref<Session>::share(&session); });
+  (status == Status::kOk ? *before : session).discharge(bytes_);
+  return status;
 }
 
 Status Optimizer::set_hook(const GradientHook& hook) noexcept {
@@ -199,6 +203,7 @@ void FirstOrder::reserve_vectors() {
   for (const Stretch& stretch : stretches_) bytes += static_cast<std::size_t>(stretch.count) * size_of(stretch.dtype);
   bytes = (bytes + kAlignment - 1) / kAlignment * kAlignment;
   const auto kept = std::count_if(vector_names_.begin(), vector_names_.end(), [](const char* name) { return name; });
+  charge(bytes * static_cast<std::size_t>(kept));
   block_.emplace(bytes * static_cast<std::size_t>(kept), resource());
   std::byte* next = block_->data();
   for (std::size_t i = 0; i < kVectors; ++i) {

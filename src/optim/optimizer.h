@@ -102,6 +102,11 @@ class Optimizer {
   static void add_numbers(State& state, std::string_view name, std::string_view group, double* values,
                           std::int64_t count);
 
+  // Counts what the optimiser is about to reserve as its session's. Throws if that may not have so much.
+  void charge(std::size_t bytes) {
+    session_->charge(bytes);
+    bytes_ = bytes;
+  }
   // The parameters to change, by dtype, in the order of their blocks.
   std::pmr::vector<const Parameter*> parameters() const;
 
@@ -124,6 +129,7 @@ class Optimizer {
  private:
   const char* name_;
   GradientHook hook_;
+  std::size_t bytes_ = 0;  // that count as the session's
   bool is_in_hook_ = false;
   virtual void end() noexcept = 0;  // unmakes the object
 };

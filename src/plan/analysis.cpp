@@ -5,20 +5,32 @@
 #include "autodiff/gradients.h"
 #include "base/error.h"
 #include "ops/registry.h"
+#include "plan/duplicates.h"
 #include "plan/slopes.h"
 
 namespace nadir {
 
 namespace {
 
-std::pmr::vector<bool> reachable_from(std::span<const NodeIndex> roots, const Graph& graph) {
+// What the roots depend on. With `same`, a node that another stands for needs only that.
+std::pmr::vector<bool> reachable_from(std::span<const NodeIndex> roots, const Graph& graph,
+                                      const NodeIndex* same = nullptr) {
   std::pmr::vector<bool> reached(graph.size(), false, &graph.host());
   for (const NodeIndex root : roots) reached[root] = true;
   for (auto index = static_cast<NodeIndex>(graph.size()); index-- > 0;) {
     if (!reached[index]) continue;
-    for (const NodeIndex input : graph[index].inputs) reached[input] = true;
+    const bool stands_for_itself = !same || same[index] == index;
+    for (const NodeIndex needed : stands_for_itself ? graph[index].inputs : std::span(same + index, 1))
+      reached[needed] = true;
   }
   return reached;
+}
+
+void sort_gradients(Analysis& analysis) {
+  std::sort(analysis.gradients.begin(), analysis.gradients.end(),
+            [](const ParameterGradient& a, const ParameterGradient& b) {
+              return a.gradient != b.gradient ? a.gradient < b.gradient : a.parameter < b.parameter;
+            });
 }
 
 void differentiate(Graph& graph, NodeIndex loss, Analysis& analysis) {
@@ -33,10 +45,6 @@ void differentiate(Graph& graph, NodeIndex loss, Analysis& analysis) {
   std::pmr::vector<NodeIndex> out(xs.size(), kNoNode, &graph.host());
   gradients(Expr(graph, loss), Expr(), xs, out);
   for (std::size_t i = 0; i < out.size(); ++i) analysis.gradients[i].gradient = out[i];
-  std::sort(analysis.gradients.begin(), analysis.gradients.end(),
-            [](const ParameterGradient& a, const ParameterGradient& b) {
-              return a.gradient != b.gradient ? a.gradient < b.gradient : a.parameter < b.parameter;
-            });
 }
 
 bool is_constant(const Node& node, const Analysis& analysis) {
@@ -48,30 +56,58 @@ bool is_constant(const Node& node, const Analysis& analysis) {
                      [&](NodeIndex input) { return analysis.phases[input] == Phase::kConstant; });
 }
 
-// Leaves out what nothing wants, and tells when the rest is computed.
-void assign_phases(const Graph& graph, const Wanted& wanted, Analysis& analysis) {
+// What of the graph is wanted: states that the loss depends on, too.
+Demand demand_of(const Graph& graph, const Wanted& wanted, Analysis& analysis) {
+  Demand demand{std::pmr::vector<bool>(&graph.host()), std::pmr::vector<bool>(&graph.host()),
+                std::pmr::vector<bool>(graph.size(), false, &graph.host())};
   std::pmr::vector<NodeIndex> roots(wanted.outputs.begin(), wanted.outputs.end(), &graph.host());
-  if (wanted.loss != kNoNode) roots.push_back(wanted.loss);
-  analysis.is_root.assign(graph.size(), false);
-  for (const NodeIndex root : roots) analysis.is_root[root] = true;
-  auto in_forward = reachable_from(roots, graph);
   if (wanted.loss != kNoNode) {
+    roots.push_back(wanted.loss);
+    demand.in_forward = reachable_from(roots, graph);
     for (const auto& update : graph.state_updates()) {
-      if (!in_forward[update.state]) continue;
+      if (!demand.in_forward[update.state]) continue;
       analysis.state_updates.push_back(update);
-      analysis.is_root[update.value] = true;
       roots.push_back(update.value);
     }
-    in_forward = reachable_from(roots, graph);
   }
+  for (const NodeIndex root : roots) demand.is_root[root] = true;
+  demand.in_forward = reachable_from(roots, graph);
   for (const ParameterGradient& gradient : analysis.gradients) roots.push_back(gradient.gradient);
-  const auto needed = reachable_from(roots, graph);
+  demand.needed = reachable_from(roots, graph);
+  return demand;
+}
+
+// Has nodes that compute the same value computed once.
+void merge_duplicates(const Graph& graph, const Demand& demand, std::int64_t max_batch, Analysis& analysis) {
+  analysis.same = find_duplicates(graph, demand, max_batch);
+  for (ParameterGradient& gradient : analysis.gradients) gradient.gradient = analysis.same[gradient.gradient];
+  sort_gradients(analysis);
+  analysis.is_root.assign(graph.size(), false);
+  for (NodeIndex index = 0; index < graph.size(); ++index) {
+    if (demand.is_root[index]) analysis.is_root[analysis.same[index]] = true;
+  }
+}
+
+// Leaves out what nothing wants, and tells when the rest is computed.
+void assign_phases(const Graph& graph, const Demand& demand, Analysis& analysis) {
+  std::pmr::vector<NodeIndex> roots(&graph.host());
+  for (NodeIndex index = 0; index < graph.size(); ++index) {
+    if (demand.is_root[index]) roots.push_back(index);
+  }
+  const auto in_forward = reachable_from(roots, graph, analysis.same.data());
+  for (const ParameterGradient& gradient : analysis.gradients) roots.push_back(gradient.gradient);
+  const auto needed = reachable_from(roots, graph, analysis.same.data());
 
   analysis.phases.assign(graph.size(), Phase::kUnneeded);
   analysis.users.assign(graph.size(), 0);
   for (NodeIndex index = 0; index < graph.size(); ++index) {
     if (!needed[index]) continue;
-    for (const NodeIndex input : graph[index].inputs) ++analysis.users[input];
+    const NodeIndex same = analysis.same[index];
+    if (same != index) {
+      analysis.phases[index] = analysis.phases[same];
+      continue;
+    }
+    for (const NodeIndex input : graph[index].inputs) ++analysis.users[analysis.same[input]];
     const Phase later = in_forward[index] ? Phase::kForward : Phase::kBackward;
     analysis.phases[index] = is_constant(graph[index], analysis) ? Phase::kConstant : later;
   }
@@ -81,8 +117,9 @@ void absorb_biases(const Graph& graph, Analysis& analysis) {
   analysis.absorbed.assign(graph.size(), false);
   for (NodeIndex index = 0; index < graph.size(); ++index) {
     if (analysis.phases[index] == Phase::kUnneeded || id_of(graph[index]) != OpId::add) continue;
+    if (analysis.same[index] != index) continue;
     const int product = product_with_bias(graph, analysis, index);
-    if (product >= 0) analysis.absorbed[graph[index].inputs[static_cast<std::size_t>(product)]] = true;
+    if (product >= 0) analysis.absorbed[analysis.operand(graph[index], static_cast<std::size_t>(product))] = true;
   }
 }
 
@@ -109,7 +146,9 @@ std::span<const ParameterGradient> Analysis::gradients_from(NodeIndex node) cons
 Analysis analyse(Graph& graph, const Wanted& wanted) {
   Analysis analysis(&graph.host());
   if (wanted.loss != kNoNode) differentiate(graph, wanted.loss, analysis);
-  assign_phases(graph, wanted, analysis);
+  const Demand demand = demand_of(graph, wanted, analysis);
+  merge_duplicates(graph, demand, wanted.max_batch, analysis);
+  assign_phases(graph, demand, analysis);
   absorb_biases(graph, analysis);
   absorb_slopes(graph, analysis);
   return analysis;
@@ -117,8 +156,8 @@ Analysis analyse(Graph& graph, const Wanted& wanted) {
 
 int product_with_bias(const Graph& graph, const Analysis& analysis, NodeIndex sum) {
   for (const std::size_t operand : {0u, 1u}) {
-    const NodeIndex product = graph[sum].inputs[operand];
-    const Node& repeated = graph[graph[sum].inputs[1 - operand]];
+    const NodeIndex product = analysis.operand(graph[sum], operand);
+    const Node& repeated = graph[analysis.operand(graph[sum], 1 - operand)];
     if (id_of(graph[product]) != OpId::matmul || analysis.users[product] != 1 || analysis.is_root[product]) continue;
     if (!analysis.gradients_from(product).empty()) continue;  // it is delivered, too
     if (analysis.phases[product] != analysis.phases[sum] || id_of(repeated) != OpId::broadcast_to) continue;

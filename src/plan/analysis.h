@@ -24,6 +24,7 @@ struct Analysis {
       : gradients(resource),
         state_updates(resource),
         phases(resource),
+        same(resource),
         users(resource),
         is_root(resource),
         absorbed(resource) {}
@@ -32,15 +33,19 @@ struct Analysis {
   std::pmr::vector<Graph::StateUpdate> state_updates;  // of the states that the loss depends on
   // By node:
   std::pmr::vector<Phase> phases;
-  std::pmr::vector<std::uint32_t> users;  // how many needed nodes have it as an operand
-  std::pmr::vector<bool> is_root;         // the loss and the outputs
-  std::pmr::vector<bool> absorbed;        // computed inside the step of its user
+  std::pmr::vector<NodeIndex> same;  // the node that computes its value: mostly itself
+  std::pmr::vector<std::uint32_t>
+      users;                        // how many nodes that compute something have it, or one of its value, as an operand
+  std::pmr::vector<bool> is_root;   // its value is the loss or an output
+  std::pmr::vector<bool> absorbed;  // computed inside the step of its user
 
+  // The node that computes an operand.
+  NodeIndex operand(const Node& node, std::size_t number) const noexcept { return same[node.inputs[number]]; }
   // The gradients that a node is.
   std::span<const ParameterGradient> gradients_from(NodeIndex node) const noexcept;
 };
 
-// Adds the gradients of the loss to the graph.
+// Adds the gradients of the loss to the graph. Gradients, and users and roots by node, are those of the nodes that compute.
 Analysis analyse(Graph& graph, const Wanted& wanted);
 
 // Which operand of a sum is a product that nothing else uses, while the other is a row repeated: a bias, which rides in the

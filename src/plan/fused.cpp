@@ -119,7 +119,8 @@ void run_by_rows(const FusedOp& op, const Strip& strip, Arguments& arguments) no
     if ((op.expanded >> i & 1u) != 0) --expansion;
     if ((op.lines >> i & 1u) == 0) continue;
     const std::int64_t row = expansion->expansion.is_of_rows ? 0 : strip.row;
-    l.in[i] = moved(expansion->arguments.lane.in[0], row * op.row_steps[i + 1]);
+    const std::byte* const first = address_of(*expansion, 1, expansion->arguments.lane.in[0], 0, strip);
+    l.in[i] = moved(first, row * op.row_steps[i + 1]);
   }
   l.count /= strip.rows;
   for (std::int64_t row = 0; row < strip.rows; ++row) {

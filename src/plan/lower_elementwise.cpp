@@ -1,4 +1,6 @@
 // Elementwise operations: a lane function over operands of any strides.
+#include <algorithm>
+
 #include "ops/elementwise.h"
 #include "plan/lowering.h"
 #include "plan/resolve.h"
@@ -21,10 +23,32 @@ LaneId lane_of(const Node& node) noexcept {
 bool lower_biased_product(Lowering& lowering, NodeIndex index) {
   const int product = product_with_bias(lowering.graph(), lowering.analysis(), index);
   if (product < 0) return false;
+  const Analysis& analysis = lowering.analysis();
   const Node& sum = lowering.graph()[index];
-  const Node& repeated = lowering.graph()[sum.inputs[static_cast<std::size_t>(1 - product)]];
+  const Node& repeated = lowering.graph()[analysis.operand(sum, static_cast<std::size_t>(1 - product))];
   const View row = lowering.dense(lowering.operand(repeated, 0));
-  lower_product(lowering, index, lowering.graph()[sum.inputs[static_cast<std::size_t>(product)]], row);
+  lower_product(lowering, index, lowering.graph()[analysis.operand(sum, static_cast<std::size_t>(product))], row);
+  return true;
+}
+
+// One element for all that a step repeats along an axis, since all operands do: the step of a shape without such axes. Then the
+// result repeats it, and no pass is made over what is known beforehand. Nothing is changed where the host reads all elements.
+bool lower_unrepeated(Lowering& lowering, NodeIndex index, Step& step) {
+  const Node& node = lowering.graph()[index];
+  const Analysis& analysis = lowering.analysis();
+  if (analysis.is_root[index] || !analysis.gradients_from(index).empty()) return false;
+  Shape shape = node.shape;
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    const bool repeats = std::all_of(step.in.begin(), step.in.begin() + node.inputs.size(), [&](const View& in) {
+      return in.strides[static_cast<std::size_t>(axis)].factor == 0;
+    });
+    if (repeats) shape[axis] = Dim::constant(1);
+  }
+  if (shape == node.shape) return false;
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) step.in[i].shape = shape;
+  step.out = View::dense(lowering.new_buffer(node.dtype, shape.count()), node.dtype, shape);
+  lowering.emit(step);
+  lowering.set_view(index, step.out.broadcast_to(node.shape));
   return true;
 }
 
@@ -46,6 +70,7 @@ void lower_lane(Lowering& lowering, NodeIndex index) {
     step.in[i] = lowering.operand(node, i);
     step.may_nest = step.may_nest || !step.in[i].is_dense();
   }
+  if (lower_unrepeated(lowering, index, step)) return;
   step.out = lowering.destination(index, false).view;
   lowering.emit(step);
 }

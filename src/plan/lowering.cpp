@@ -13,6 +13,8 @@ namespace nadir {
 
 namespace {
 
+constexpr std::int64_t kMostKept = std::int64_t{1} << 16;  // elements of a copy that outlives all steps
+
 // The names of the lane functions in their order, each ended by 0.
 constexpr char kLaneNames[] =
 #define UNARY(name) #name "\0"
@@ -48,18 +50,39 @@ Lowering::Lowering(const Graph& graph, const Wanted& wanted, const Analysis& ana
 
 void Lowering::run() {
   lower_phase(Phase::kConstant, plan_.constants);
-  for (Buffer& buffer : buffers_) buffer.is_kept = buffer.is_there_first = true;
+  constants_ = buffers_.size();
   lower_phase(Phase::kForward, plan_.forward);
   keep_outputs();
-  if (!plan_.has_loss) return;
-  lower_backward(kOverwriting, plan_.backward);
-  lower_backward(kAccumulating, plan_.accumulating_backward);
+  if (plan_.has_loss) {
+    lower_backward(kOverwriting, plan_.backward);
+    lower_backward(kAccumulating, plan_.accumulating_backward);
+  }
+  keep_constants();
+}
+
+// Constants outlive all steps, but for those that only other constants are made from.
+void Lowering::keep_constants() noexcept {
+  const auto keep_at = [this](const Place& place) {
+    if (place.region != Place::Region::kBuffer || place.index >= constants_) return;
+    buffers_[place.index].is_kept = true;
+  };
+  for (const Steps* steps : {&plan_.forward, &plan_.backward, &plan_.accumulating_backward}) {
+    for (const Step& step : *steps) {
+      for (const View& in : step.in) keep_at(in.place);
+    }
+  }
+  for (const Plan::ConstantData& data : plan_.constant_data) keep_at(data.place);
+  for (std::size_t i = 0; i < constants_; ++i) buffers_[i].is_there_first = buffers_[i].is_kept;
 }
 
 void Lowering::lower_phase(Phase phase, Steps& steps) {
   steps_ = &steps;
   for (NodeIndex index = 0; index < graph_.size(); ++index) {
     if (analysis_.phases[index] != phase || analysis_.absorbed[index]) continue;
+    if (analysis_.same[index] != index) {
+      views_[index] = views_[analysis_.same[index]];
+      continue;
+    }
     current_ = index;
     const Node& node = graph_[index];
     if (!size_fits(node.shape, size_of(node.dtype), wanted_.max_batch)) {
@@ -149,15 +172,20 @@ Place Lowering::keep(NodeIndex index) {
 
 View Lowering::dense(const View& view) {
   if (view.is_dense()) return view;
+  // What depends on the batch alone is laid out when that changes, unless it takes much memory.
+  const bool is_constant = view.place.region == Place::Region::kBuffer && view.place.index < constants_;
+  if (is_constant && view.shape.count().at(wanted_.max_batch) < kMostKept) return kept_copy(view, plan_.constants);
   const View copy = View::dense(new_buffer(view.dtype, view.shape.count()), view.dtype, view.shape);
   emit_lane(LaneId::copy, copy, view);
   return copy;
 }
 
-View Lowering::kept_copy(const View& view) {
+View Lowering::kept_copy(const View& view, Steps& phase) {
   const View copy = View::dense(new_buffer(view.dtype, view.shape.count()), view.dtype, view.shape);
-  buffers_[copy.place.index].is_kept = buffers_[copy.place.index].is_there_first = true;
-  Steps* const steps = std::exchange(steps_, &plan_.weights);
+  Buffer& buffer = buffers_[copy.place.index];
+  buffer.is_kept = buffer.is_there_first = true;
+  buffer.variants = kBoth;
+  Steps* const steps = std::exchange(steps_, &phase);
   emit_lane(LaneId::copy, copy, view);
   steps_ = steps;
   return copy;

@@ -39,7 +39,7 @@ class Lowering {
   // The same elements without gaps or repetition; copied where they are not so.
   View dense(const View& view);
   // A dense copy of what depends on parameters alone, which is made anew when they have changed. For sessions that do not train.
-  View kept_copy(const View& view);
+  View kept_copy(const View& view) { return kept_copy(view, plan_.weights); }
   bool trains() const noexcept { return plan_.has_loss; }
   View reshaped(const View& view, const Shape& shape);
   Place new_buffer(DType dtype, Extent count);
@@ -73,7 +73,9 @@ class Lowering {
   void lower_phase(Phase phase, Steps& steps);
   void lower_backward(Variant variant, Steps& steps);
   void deliver(const ParameterGradient& gradient);
+  View kept_copy(const View& view, Steps& phase);
   void keep_outputs();
+  void keep_constants() noexcept;
   void keep_output(NodeIndex index);
   Place keep(NodeIndex index);
   bool may_overwrite(NodeIndex index) const noexcept;
@@ -87,6 +89,7 @@ class Lowering {
   std::pmr::vector<bool> owns_;       // by node: its view is all of a buffer that was made for it
   std::pmr::vector<bool> delivered_;  // by gradient, in the variant that is being lowered
   std::pmr::vector<Buffer> buffers_;
+  std::size_t constants_ = 0;  // so many buffers, the first, belong to what depends on the batch alone
   Steps* steps_ = nullptr;
   NodeIndex current_ = 0;
   Variant variant_ = kBoth;

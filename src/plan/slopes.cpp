@@ -17,10 +17,12 @@ class Matcher {
     if (node.dtype != DType::kF32 && node.dtype != DType::kF64) return std::nullopt;
     if (id_of(node) == OpId::where) return match_relu(node);
     if (id_of(node) != OpId::mul) return std::nullopt;
-    return match_product(node.inputs[0], node.inputs[1]);
+    return match_product(operand(node, 0), operand(node, 1));
   }
 
  private:
+  NodeIndex operand(const Node& node, std::size_t number) const { return analysis_.operand(node, number); }
+
   // An operation whose result nobody else needs.
   bool is_inner(NodeIndex index, OpId id) const {
     return id_of(graph_[index]) == id && analysis_.users[index] == 1 && !analysis_.is_root[index] &&
@@ -28,7 +30,7 @@ class Matcher {
   }
 
   bool is_everywhere(NodeIndex index, double value) const {
-    while (id_of(graph_[index]) == OpId::broadcast_to) index = graph_[index].inputs[0];
+    while (id_of(graph_[index]) == OpId::broadcast_to) index = operand(graph_[index], 0);
     const Node& node = graph_[index];
     return id_of(node) == OpId::constant && node.shape.is_scalar() && scalar_value(node) == value;
   }
@@ -39,29 +41,29 @@ class Matcher {
   };
   std::optional<OneMinus> one_minus(NodeIndex index) const {
     if (!is_inner(index, OpId::add_scalar) || graph_[index].attributes.as<Numbers>()[0] != 1) return std::nullopt;
-    const NodeIndex negated = graph_[index].inputs[0];
+    const NodeIndex negated = operand(graph_[index], 0);
     if (!is_inner(negated, OpId::neg)) return std::nullopt;
-    return OneMinus{graph_[negated].inputs[0], negated};
+    return OneMinus{operand(graph_[negated], 0), negated};
   }
 
   // y <= 0 ? 0 : gy
   std::optional<Slope> match_relu(const Node& node) const {
-    const NodeIndex mask = node.inputs[0];
-    if (!is_inner(mask, OpId::le) || !is_everywhere(node.inputs[1], 0)) return std::nullopt;
-    const NodeIndex y = graph_[mask].inputs[0];
-    if (graph_[y].dtype != node.dtype || !is_everywhere(graph_[mask].inputs[1], 0)) return std::nullopt;
-    return Slope{LaneId::relu_slope, node.inputs[2], y, {mask, kNoNode, kNoNode}};
+    const NodeIndex mask = operand(node, 0);
+    if (!is_inner(mask, OpId::le) || !is_everywhere(operand(node, 1), 0)) return std::nullopt;
+    const NodeIndex y = operand(graph_[mask], 0);
+    if (graph_[y].dtype != node.dtype || !is_everywhere(operand(graph_[mask], 1), 0)) return std::nullopt;
+    return Slope{LaneId::relu_slope, operand(node, 2), y, {mask, kNoNode, kNoNode}};
   }
 
   // gy (1 - y²) or gy (y (1 - y))
   std::optional<Slope> match_product(NodeIndex gy, NodeIndex factor) const {
     if (const auto rest = one_minus(factor)) {
       if (!is_inner(rest->x, OpId::square)) return std::nullopt;
-      return Slope{LaneId::tanh_slope, gy, graph_[rest->x].inputs[0], {factor, rest->negated, rest->x}};
+      return Slope{LaneId::tanh_slope, gy, operand(graph_[rest->x], 0), {factor, rest->negated, rest->x}};
     }
     if (!is_inner(factor, OpId::mul)) return std::nullopt;
-    const NodeIndex y = graph_[factor].inputs[0];
-    const NodeIndex difference = graph_[factor].inputs[1];
+    const NodeIndex y = operand(graph_[factor], 0);
+    const NodeIndex difference = operand(graph_[factor], 1);
     const auto rest = one_minus(difference);
     if (!rest || rest->x != y) return std::nullopt;
     return Slope{LaneId::sigmoid_slope, gy, y, {factor, difference, rest->negated}};

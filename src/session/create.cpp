@@ -59,10 +59,11 @@ std::size_t gradient_block_bytes(const Graph& graph, const Plan& plan, DType dty
 void check_limit(const Graph& graph, const Plan& plan, std::size_t known_nodes, const SessionOptions& options) {
   const std::size_t gradients =
       gradient_block_bytes(graph, plan, DType::kF32) + gradient_block_bytes(graph, plan, DType::kF64);
-  const std::size_t wanted = plan.arena_bytes + gradients + Session::plan_bytes(plan, known_nodes, options);
+  const std::size_t records = Session::plan_bytes(plan, known_nodes, options);
+  const std::size_t wanted = plan.arena_bytes + gradients + records;
   if (options.max_bytes == 0 || wanted <= options.max_bytes) return;
   fail(Status::kNoMemory, "the session takes ", wanted, " bytes (arena ", plan.arena_bytes, ", gradients ", gradients,
-       "); max_bytes is ", options.max_bytes);
+       ", plan ", records, "); max_bytes allows ", options.max_bytes);
 }
 
 void log_summary(const Session& session, const Host& host) {
@@ -172,7 +173,24 @@ void Session::describe_slots(std::size_t known_nodes) {
   for (std::uint32_t i = 0; i < states.size(); ++i) slots_[states[i].node] = {Slot::Kind::kState, i};
 }
 
+void Session::charge(std::size_t bytes) {
+  const std::size_t before = optimizer_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  const std::size_t others = arena_bytes() + gradient_bytes() + plan_bytes() + before;
+  if (options_.max_bytes == 0 || others + bytes <= options_.max_bytes) return;
+  discharge(bytes);
+  fail(Status::kNoMemory, "the optimiser takes ", bytes, " bytes beside the ", others,
+       " of its session; the session's max_bytes allows ", options_.max_bytes);
+}
+
 std::size_t Session::gradient_bytes() const noexcept { return gradients_[0].bytes() + gradients_[1].bytes(); }
+
+std::size_t Session::parameter_bytes() const noexcept {
+  std::size_t bytes = 0;
+  for (const DType dtype : {DType::kF32, DType::kF64}) {
+    bytes += graph_->parameters().block_bytes(dtype) + graph_->states().block_bytes(dtype);
+  }
+  return bytes;
+}
 
 std::size_t Session::plan_bytes(const Plan& plan, std::size_t known_nodes, const SessionOptions& options) noexcept {
   return sizeof(Session) + Program::bytes(plan, options.threads) +

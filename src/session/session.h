@@ -8,6 +8,7 @@
 // the others tell is fixed when the session is made, but for error(), which belongs to the last call.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory_resource>
@@ -36,7 +37,7 @@ struct SessionOptions {
 
   Finite finite = Finite::kLoss;
   bool skip = false;          // rather than stop
-  std::size_t max_bytes = 0;  // 0: no limit
+  std::size_t max_bytes = 0;  // of the session and its optimisers; 0: no limit
   std::int32_t threads = 1;
 
   static SessionOptions parse(Options& options);
@@ -103,6 +104,17 @@ class Session : public RefCounted {
   std::size_t arena_bytes() const noexcept { return arena_.bytes(); }
   std::size_t gradient_bytes() const noexcept;
   std::size_t plan_bytes() const noexcept { return plan_bytes(plan_, slots_.size(), options_); }
+  // Of its optimisers, which count as the session's, too. Any thread.
+  std::size_t optimizer_bytes() const noexcept { return optimizer_bytes_.load(std::memory_order_relaxed); }
+  // The graph's, of parameters and state.
+  std::size_t parameter_bytes() const noexcept;
+  // All of these but the graph's.
+  std::size_t total_bytes() const noexcept {
+    return arena_bytes() + gradient_bytes() + plan_bytes() + optimizer_bytes();
+  }
+  // Takes over an optimiser's memory. Throws if that is more than the session may have.
+  void charge(std::size_t bytes);
+  void discharge(std::size_t bytes) noexcept { optimizer_bytes_.fetch_sub(bytes, std::memory_order_relaxed); }
   static std::size_t plan_bytes(const Plan& plan, std::size_t known_nodes, const SessionOptions& options) noexcept;
 
   // For optimisers. The stretches of parameters that the loss depends on.
@@ -339,6 +351,8 @@ class Session : public RefCounted {
   bool checks_loss_ = false;
   bool checks_gradients_ = false;
   double greatest_rate_ = 0;  // that is finite in every dtype to update
+
+  std::atomic<std::size_t> optimizer_bytes_{0};
 
   std::int64_t batch_ = -1;            // of the records
   std::uint64_t parameters_seen_ = 0;  // the version that the last forward pass used

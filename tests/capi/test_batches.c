@@ -416,6 +416,9 @@ static void parts_of_the_memory_add_up(void **state) {
   fit_open(&f, NADIR_F32, 100);
   assert_int_equal(memory(f.train, "total"),
                    memory(f.train, "arena") + memory(f.train, "gradients") + memory(f.train, "plan"));
+  assert_int_equal(memory(f.train, "optimizers"), 0);
+  assert_int_equal(memory(f.train, "parameters"), memory(f.predict, "parameters"));
+  assert_true(memory(f.train, "parameters") >= 2 * sizeof(float));
   assert_true(memory(f.train, "arena") >= 2 * 100 * sizeof(float)); /* x and t, to be copied */
   assert_true(memory(f.train, "gradients") >= 2 * sizeof(float));
   assert_true(memory(f.train, "plan") > 0);
@@ -443,6 +446,101 @@ static void session_fits_its_own_size_and_no_byte_less(void **state) {
   }
   assert_ok(nadir_graph_clear_error(f.graph));
   assert_fit_trains(&f);
+  fit_close(&f);
+}
+
+/* "max_bytes=" and the bytes. */
+static const char *limit_of(size_t bytes, char option[64]) {
+  char digits[24];
+  size_t length = 0, end = strlen("max_bytes=");
+  memcpy(option, "max_bytes=", end);
+  for (; bytes > 0; bytes /= 10) digits[length++] = (char)('0' + bytes % 10);
+  while (length > 0) option[end++] = digits[--length];
+  option[end] = 0;
+  return option;
+}
+
+/* Before any step, and no longer than the optimiser is there. Adam keeps two vectors, of 2 f64. */
+static void memory_of_optimizers_is_told_before_the_first_step(void **state) {
+  nadir_session *other;
+  nadir_optimizer *adam, *plain, *lbfgs, *lm;
+  size_t alone, before;
+  fit f;
+  (void)state;
+  fit_open(&f, NADIR_F64, 100);
+  alone = memory(f.train, "total");
+  adam = nadir_adam_new(f.train, 0.1, NULL);
+  assert_non_null(adam);
+  assert_in_range(memory(f.train, "optimizers"), 4 * sizeof(double), 4 * 64);
+  assert_int_equal(memory(f.train, "total"), alone + memory(f.train, "optimizers"));
+  before = memory(f.train, "optimizers");
+  plain = nadir_sgd_new(f.train, 0.1, NULL); /* keeps nothing */
+  assert_non_null(plain);
+  assert_int_equal(memory(f.train, "optimizers"), before);
+  lbfgs = nadir_lbfgs_new(f.train, 1, "history_size=3 max_iter=2");
+  assert_non_null(lbfgs);
+  assert_true(memory(f.train, "optimizers") >= before + (3 + 2) * 2 * 2 * sizeof(double));
+  nadir_optimizer_free(lbfgs);
+  assert_int_equal(memory(f.train, "optimizers"), before);
+  lm = nadir_lm_new(f.train, f.loss, NULL);
+  assert_non_null(lm);
+  assert_true(memory(f.train, "optimizers") > before + 2 * 2 * 2 * sizeof(double));
+  nadir_optimizer_free(lm);
+  assert_null(nadir_adam_new(f.train, -1, NULL));
+  assert_int_equal(memory(f.train, "optimizers"), before);
+  /* It goes with the optimiser. */
+  other = nadir_session_new(f.graph, f.loss, NULL, 0, 1, NULL);
+  assert_non_null(other);
+  assert_ok(nadir_optimizer_attach(adam, other));
+  assert_int_equal(memory(f.train, "optimizers"), 0);
+  assert_int_equal(memory(other, "optimizers"), before);
+  nadir_optimizer_free(adam);
+  nadir_optimizer_free(plain);
+  assert_int_equal(memory(other, "optimizers"), 0);
+  nadir_session_free(other);
+  fit_close(&f);
+}
+
+static void refusals_for_memory_tell_what_was_wanted_and_allowed(void **state) {
+  nadir_session *session, *large;
+  nadir_optimizer *adam;
+  char option[64], total[64];
+  size_t least, bytes;
+  fit f;
+  (void)state;
+  fit_open(&f, NADIR_F32, 100);
+  least = memory(f.train, "total");
+  limit_of(least, total);
+  assert_null(nadir_session_new(f.graph, f.loss, NULL, 0, 100, limit_of(least - 1, option)));
+  assert_status(nadir_graph_status(f.graph), NADIR_E_NO_MEMORY);
+  assert_says(nadir_graph_error(f.graph), strchr(total, '=') + 1, strchr(option, '=') + 1, "arena", "gradients", "plan",
+              "max_bytes");
+  assert_ok(nadir_graph_clear_error(f.graph));
+
+  /* An optimiser that does not fit is not made, nor taken over; one that just does is. */
+  adam = nadir_adam_new(f.train, 0.1, NULL);
+  bytes = memory(f.train, "optimizers");
+  session = nadir_session_new(f.graph, f.loss, NULL, 0, 100, limit_of(least + bytes - 1, option));
+  assert_non_null(session);
+  assert_null(nadir_adam_new(session, 0.1, NULL));
+  assert_status(nadir_session_status(session), NADIR_E_NO_MEMORY);
+  limit_of(bytes, total);
+  assert_says(nadir_session_error(session), "adam_new", strchr(total, '=') + 1, strchr(option, '=') + 1, "max_bytes");
+  assert_int_equal(memory(session, "optimizers"), 0);
+  assert_status(nadir_optimizer_attach(adam, session), NADIR_E_NO_MEMORY);
+  assert_int_equal(memory(session, "optimizers"), 0);
+  assert_int_equal(memory(f.train, "optimizers"), bytes);
+  large = nadir_session_new(f.graph, f.loss, NULL, 0, 100, limit_of(least + bytes, option));
+  assert_non_null(large);
+  assert_ok(nadir_optimizer_attach(adam, large));
+  assert_null(nadir_adam_new(large, 0.1, NULL));
+  assert_status(nadir_session_status(large), NADIR_E_NO_MEMORY);
+  nadir_optimizer_free(adam);
+  adam = nadir_adam_new(large, 0.1, NULL);
+  assert_non_null(adam);
+  nadir_optimizer_free(adam);
+  nadir_session_free(large);
+  nadir_session_free(session);
   fit_close(&f);
 }
 
@@ -478,6 +576,8 @@ int main(void) {
       cmocka_unit_test(write_after_bind_leaves_the_caller_s_memory_alone),
       cmocka_unit_test(parts_of_the_memory_add_up),
       cmocka_unit_test(session_fits_its_own_size_and_no_byte_less),
+      cmocka_unit_test(memory_of_optimizers_is_told_before_the_first_step),
+      cmocka_unit_test(refusals_for_memory_tell_what_was_wanted_and_allowed),
       cmocka_unit_test(limit_of_zero_is_no_limit),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

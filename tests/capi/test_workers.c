@@ -2,8 +2,13 @@
  * Threads: the same bits whatever their number and whoever lends them, in the caller's floating-point mode; small steps wake
  * nobody.
  */
+#if !defined(_WIN32)
+#define _POSIX_C_SOURCE 200809L
+#endif
+
 #include "support.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +27,7 @@ typedef struct net {
   nadir_graph *graph;
   nadir_session *session;
   nadir_optimizer *optimizer;
+  nadir_node labels, loss;
 } net;
 
 static float noise(uint32_t *seed) {
@@ -35,6 +41,8 @@ static void finish(net *n, nadir_node x, nadir_node labels, nadir_node loss, siz
   int64_t *classes = malloc((size_t)batch * sizeof *classes);
   uint32_t seed = 5;
   size_t i;
+  n->labels = labels;
+  n->loss = loss;
   assert_non_null(values);
   assert_non_null(classes);
   for (i = 0; i < elements; ++i) values[i] = noise(&seed);
@@ -82,7 +90,22 @@ static void open_cnn(net *n, const nadir_host *host, int batch, const char *thre
          threads, 1);
 }
 
-enum { J3_LIKE, J4_LIKE, CNN, J6_LIKE, JOBS };
+/* Rows whose sums and extremes stay in the working memory of a thread. */
+static void open_normalized(net *n, const nadir_host *host, int batch, const char *threads) {
+  const int64_t shape[] = {NADIR_BATCH, 32}, column[] = {NADIR_BATCH};
+  nadir_graph *g = n->graph = nadir_graph_new(host);
+  nadir_node x, y, labels;
+  assert_non_null(g);
+  x = nadir_input_add(g, "x", NADIR_F32, shape, 2);
+  labels = nadir_input_add(g, "labels", NADIR_I64, column, 1);
+  y = nadir_gelu(g, nadir_layer_norm_add(g, "n1", nadir_linear_add(g, "a", x, 64, NULL), 1, NULL));
+  y = nadir_mul(g, y, nadir_softmax(g, y, 1));
+  y = nadir_linear_add(g, "b", y, 10, NULL);
+  finish(n, x, labels, nadir_cross_entropy_loss(g, y, labels, NADIR_NONE, NULL), (size_t)(32 * batch), batch, threads,
+         1);
+}
+
+enum { J3_LIKE, J4_LIKE, CNN, NORMALIZED, J6_LIKE, JOBS };
 
 static void open_job(net *n, const nadir_host *host, int job, const char *threads) {
   static const int small[] = {13, 32, 32, 32, 10}, medium[] = {784, 128, 10}, large[] = {512, 768, 640, 10};
@@ -90,6 +113,7 @@ static void open_job(net *n, const nadir_host *host, int job, const char *thread
     case J3_LIKE: open_mlp(n, host, small, 4, 379, threads, 1); break;
     case J4_LIKE: open_mlp(n, host, medium, 2, 128, threads, 0); break;
     case CNN: open_cnn(n, host, 32, threads); break;
+    case NORMALIZED: open_normalized(n, host, 300, threads); break;
     default: open_mlp(n, host, large, 3, 128, threads, 0); break;
   }
 }
@@ -250,6 +274,63 @@ static void executors_are_replaced_and_checked(void **state) {
   nadir_host_free(host);
 }
 
+/* Lends no threads, but has another one call Nadir while a step is shared among them: in the middle of whatever call it is. */
+typedef struct intruder {
+  net *n;
+  int calls;
+  nadir_status answers[8];
+} intruder;
+
+static void *intrude(void *argument) {
+  intruder *i = argument;
+  const net *n = i->n;
+  const int64_t label = 1;
+  float value = 0;
+  i->answers[0] = nadir_train_step(n->optimizer, NULL);
+  i->answers[1] = nadir_forward(n->session);
+  i->answers[2] = nadir_backward(n->session);
+  i->answers[3] = nadir_zero_grad(n->session);
+  i->answers[4] = nadir_optimizer_step(n->optimizer);
+  i->answers[5] = nadir_optimizer_set(n->optimizer, "lr", 0.5);
+  i->answers[6] = nadir_session_write(n->session, n->labels, &label, sizeof label);
+  i->answers[7] = nadir_session_read(n->session, n->loss, &value, sizeof value);
+  return NULL;
+}
+
+static void intrude_and_run(void *user, int32_t count, void (*body)(void *context, int32_t index), void *context) {
+  intruder *i = user;
+  pthread_t thread;
+  if (i->calls++ == 0 && pthread_create(&thread, NULL, intrude, i) == 0) pthread_join(thread, NULL);
+  while (count-- > 0) body(context, count);
+}
+
+static void second_thread_is_answered_busy_during_a_step(void **state) {
+  intruder i;
+  nadir_executor executor;
+  nadir_host *host = nadir_host_new(NULL);
+  net alone, met;
+  size_t k;
+  (void)state;
+  memset(&i, 0, sizeof i);
+  memset(&executor, 0, sizeof executor);
+  executor.struct_size = sizeof executor;
+  executor.user = &i;
+  executor.parallel_for = intrude_and_run;
+  assert_non_null(host);
+  assert_ok(nadir_host_set_executor(host, &executor));
+  open_job(&met, host, CNN, "threads=2");
+  open_job(&alone, NULL, CNN, "threads=1");
+  i.n = &met;
+  train(&met, 2);
+  train(&alone, 2);
+  assert_true(i.calls > 0);
+  for (k = 0; k < COUNT_OF(i.answers); ++k) assert_status(i.answers[k], NADIR_E_BUSY);
+  assert_equal_parameters(&met, &alone);
+  close_net(&met);
+  close_net(&alone);
+  nadir_host_free(host);
+}
+
 static void small_steps_wake_nobody(void **state) {
   static const int widths[] = {2, 16, 10};
   counted c = {0, 0, 0, 0};
@@ -326,6 +407,7 @@ int main(void) {
     cmocka_unit_test(parts_repeat_rows_by_themselves),
     cmocka_unit_test(host_lends_its_threads),
     cmocka_unit_test(executors_are_replaced_and_checked),
+    cmocka_unit_test(second_thread_is_answered_busy_during_a_step),
     cmocka_unit_test(small_steps_wake_nobody),
     cmocka_unit_test(numbers_of_threads_are_checked),
 #if defined(__x86_64__)

@@ -7,8 +7,10 @@
 #include "graph/graph.h"
 #include "ops/along_axis.h"
 #include "ops/elementwise.h"
+#include "ops/indexing.h"
 #include "ops/leaves.h"
 #include "ops/matmul.h"
+#include "ops/random.h"
 #include "ops/reduction.h"
 #include "ops/shaping.h"
 #include "ops/slicing.h"
@@ -299,24 +301,25 @@ void gradients_of_pieces_cost_one_pass(void**) {
 
 // ---------------------------------------------------------------------------------------------- gradients of activations
 
-// How many of the steps, and of the members of their groups, apply a lane function.
-std::int64_t count_lanes(const Plan& plan, const Steps& steps, LaneId lane) {
-  std::int64_t count = 0;
+// The steps, and members of steps, of a phase that compute a lane function.
+int count_lane(const Plan& plan, const Steps& steps, LaneId lane) {
+  int count = 0;
   for (const Step& step : steps) {
-    count += step.kind == Step::Kind::kLane && step.lane == lane ? 1 : 0;
+    if (step.kind == Step::Kind::kLane) count += step.lane == lane ? 1 : 0;
     if (step.kind != Step::Kind::kFused) continue;
-    for (const FusedMember& member : plan.fusions[step.fusion].members)
+    for (const FusedMember& member : plan.fusions[step.fusion].members) {
       count += member.step.kind == Step::Kind::kLane && member.step.lane == lane ? 1 : 0;
+    }
   }
   return count;
 }
 
-// The plan of loss = Σ f(w), and maybe of another node that `also` makes of f(w).
+// The plan of loss = Σ sin f(w), and maybe of another node that `also` makes of f(w).
 template <class F, class Also>
 Plan plan_of(Fixture& f, F activation, Also also) {
   const Expr w = param(*f.graph, "w", DType::kF32, shape_of({40}), {});
   const Expr y = activation(w);
-  const NodeIndex loss = sum(square(y), AxisSet::all(1), false).index();
+  const NodeIndex loss = sum(sin(y), AxisSet::all(1), false).index();
   const NodeIndex other = also(y).index();
   const NodeIndex outputs[] = {loss, other};
   Graph::Transaction temporary(*f.graph);
@@ -328,19 +331,19 @@ void gradient_of_an_activation_is_one_step(void**) {
   Fixture of_relu;
   const Plan relus = plan_of(
       of_relu, [](Expr x) { return relu(x); }, nothing);
-  assert_int_equal(count_lanes(relus, relus.backward, LaneId::relu_slope), 1);
-  assert_int_equal(count_lanes(relus, relus.backward, LaneId::where), 0);
-  assert_int_equal(count_lanes(relus, relus.backward, LaneId::le), 0);
+  assert_int_equal(count_lane(relus, relus.backward, LaneId::relu_slope), 1);
+  assert_int_equal(count_lane(relus, relus.backward, LaneId::where), 0);
+  assert_int_equal(count_lane(relus, relus.backward, LaneId::le), 0);
   Fixture of_tanh;
   const Plan tanhs = plan_of(
       of_tanh, [](Expr x) { return tanh(x); }, nothing);
-  assert_int_equal(count_lanes(tanhs, tanhs.backward, LaneId::tanh_slope), 1);
-  assert_int_equal(count_lanes(tanhs, tanhs.backward, LaneId::neg), 0);
+  assert_int_equal(count_lane(tanhs, tanhs.backward, LaneId::tanh_slope), 1);
+  assert_int_equal(count_lane(tanhs, tanhs.backward, LaneId::neg), 0);
   Fixture of_sigmoid;
   const Plan sigmoids = plan_of(
       of_sigmoid, [](Expr x) { return sigmoid(x); }, nothing);
-  assert_int_equal(count_lanes(sigmoids, sigmoids.backward, LaneId::sigmoid_slope), 1);
-  assert_int_equal(count_lanes(sigmoids, sigmoids.backward, LaneId::neg), 0);
+  assert_int_equal(count_lane(sigmoids, sigmoids.backward, LaneId::sigmoid_slope), 1);
+  assert_int_equal(count_lane(sigmoids, sigmoids.backward, LaneId::neg), 0);
 }
 
 // What the host reads is computed, though it looks like a part of such a gradient.
@@ -351,11 +354,11 @@ void parts_of_a_gradient_that_are_read_stay(void**) {
   const Expr rest = add_scalar(neg(square(x)), 1);
   const NodeIndex outputs[] = {(gy * rest).index(), rest.index()};
   const Plan plan = compile(*f.graph, {kNoNode, outputs, 1});
-  assert_int_equal(count_lanes(plan, plan.forward, LaneId::tanh_slope), 0);
-  assert_int_equal(count_lanes(plan, plan.forward, LaneId::mul), 1);
+  assert_int_equal(count_lane(plan, plan.forward, LaneId::tanh_slope), 0);
+  assert_int_equal(count_lane(plan, plan.forward, LaneId::mul), 1);
   const NodeIndex product[] = {(gy * rest).index()};
   const Plan alone = compile(*f.graph, {kNoNode, product, 1});
-  assert_int_equal(count_lanes(alone, alone.forward, LaneId::tanh_slope), 1);
+  assert_int_equal(count_lane(alone, alone.forward, LaneId::tanh_slope), 1);
 }
 
 // 1 - y² of another number than 1, and y (1 - z) of another z, are something else.
@@ -370,7 +373,141 @@ void what_only_resembles_a_gradient_is_none(void**) {
                                where(le(x, z), zero, gy).index()};
   const Plan plan = compile(*f.graph, {kNoNode, outputs, 1});
   for (const LaneId lane : {LaneId::tanh_slope, LaneId::sigmoid_slope, LaneId::relu_slope})
-    assert_int_equal(count_lanes(plan, plan.forward, lane), 0);
+    assert_int_equal(count_lane(plan, plan.forward, lane), 0);
+}
+
+// ---------------------------------------------------------------------------------------------------- equal values
+
+void equal_operations_are_computed_once(void**) {
+  Fixture f;
+  Graph& g = *f.graph;
+  const Expr x = input(g, "x", DType::kF32, shape_of({-1, 4}));
+  const Expr y = input(g, "y", DType::kF32, shape_of({-1, 4}));
+  const Expr w = param(g, "w", DType::kF32, shape_of({4, 4}), {});
+  assert_int_equal(steps_of(g, {matmul(x, w, false, false), matmul(x, w, false, false)}), 1);
+  assert_int_equal(steps_of(g, {matmul(x, w, false, false), matmul(x, w, false, true)}), 2);
+  // Of equal operands, however they were made.
+  assert_int_equal(steps_of(g, {matmul(exp(add(x, y)), w, false, false), matmul(exp(add(y, x)), w, false, false)}), 2);
+  assert_int_equal(steps_of(g, {matmul(exp(sub(x, y)), w, false, false), matmul(exp(sub(y, x)), w, false, false)}), 3);
+  // Attributes and constants count.
+  assert_int_equal(steps_of(g, {sum(x, AxisSet::all(2), false), sum(x, AxisSet::all(2), false)}), 1);
+  const Expr pieces[] = {slice(w, 0, 1, Dim::constant(2)), slice(w, 0, 1, Dim::constant(2)),
+                         slice(w, 0, 2, Dim::constant(2))};
+  assert_int_equal(steps_of(g, {cumsum(pieces[0], 0, false), cumsum(pieces[1], 0, false)}), 1);
+  assert_int_equal(steps_of(g, {cumsum(pieces[0], 0, false), cumsum(pieces[2], 0, false)}), 2);
+  const auto plus = [&](double number) {
+    return cumsum(add(x, broadcast_to(scalar(g, DType::kF32, number), x.shape())), 1, false);
+  };
+  assert_int_equal(steps_of(g, {plus(0.5), plus(0.5)}), 2);
+  assert_int_equal(steps_of(g, {plus(0.5), plus(0.25)}), 3);
+  assert_int_equal(steps_of(g, {plus(0.0), plus(-0.0)}), 3);
+}
+
+void random_numbers_are_not_merged(void**) {
+  Fixture f;
+  const Expr a = uniform(*f.graph, DType::kF32, shape_of({8}), 0, 1);
+  const Expr b = uniform(*f.graph, DType::kF32, shape_of({8}), 0, 1);
+  assert_int_equal(steps_of(*f.graph, {a, b}), 2);
+}
+
+// What changes nothing is no step; a copy where the host reads it. -0 + 0 is 0, and 0 - x is not -x.
+void identities_cost_nothing(void**) {
+  Fixture f;
+  Graph& g = *f.graph;
+  const Expr x = input(g, "x", DType::kF32, shape_of({-1, 4}));
+  const Expr one = broadcast_to(scalar(g, DType::kF32, 1), x.shape());
+  const Expr changed = neg(neg(div(mul(one, scale(mul(x, one), 1)), one)));
+  assert_int_equal(steps_of(g, {cumsum(stop_gradient(cast(changed, DType::kF32)), 1, false)}), 1);
+  assert_int_equal(steps_of(g, {changed}), 1);
+  assert_int_equal(steps_of(g, {cumsum(scaled(OpId::add_scalar, x, {0, 0}), 1, false)}), 2);
+  assert_int_equal(steps_of(g, {cumsum(div(one, x), 1, false)}), 2);
+  assert_int_equal(steps_of(g, {cumsum(cast(cast(x, DType::kI32), DType::kF32), 1, false)}), 2);
+}
+
+// sigmoid(w) is the gradient of softplus(w), too. If it is small, or in memory anyway, the forward pass computes it for both; a
+// large one, which would have to be kept, is computed from w again.
+void backward_takes_what_forward_has(void**) {
+  for (const bool is_large : {false, true}) {
+    for (const bool is_read : {false, true}) {
+      Fixture f;
+      const Expr w = param(*f.graph, "w", DType::kF32, shape_of({is_large ? 1 << 16 : 1 << 10}), {});
+      const Expr s = sigmoid(w);
+      const AxisSet all = AxisSet::all(1);
+      const Expr loss =
+          add(sum(scaled(OpId::softplus, w, {1, 20}), all, false), sum(is_read ? s : stop_gradient(s), all, false));
+      const NodeIndex root = loss.index();
+      Graph::Transaction temporary(*f.graph);
+      const Plan plan = compile(*f.graph, {root, {}, 1});
+      assert_int_equal(count_lane(plan, plan.forward, LaneId::sigmoid), 1);
+      const bool is_again = is_large && !is_read;
+      assert_int_equal(count_lane(plan, plan.backward, LaneId::sigmoid), is_again ? 1 : 0);
+      if (is_again) assert_true(plan.arena_bytes < (std::size_t{1} << 16) * sizeof(float));
+    }
+  }
+}
+
+// Two outputs of one value are read from one place; one that a product absorbed its bias for stays one product.
+void merged_values_stay_what_they_were(void**) {
+  Fixture f;
+  Graph& g = *f.graph;
+  const Expr x = input(g, "x", DType::kF32, shape_of({-1, 4}));
+  const Expr w = param(g, "w", DType::kF32, shape_of({4, 2}), {});
+  const Expr b = param(g, "b", DType::kF32, shape_of({2}), {});
+  const auto layer = [&] { return add(matmul(x, w, false, false), b); };
+  const NodeIndex outputs[] = {layer().index(), layer().index()};
+  const Plan plan = compile(g, {kNoNode, outputs, 8});
+  assert_int_equal(plan.forward.size(), 1);
+  assert_int_equal(plan.outputs[0].place.bytes, plan.outputs[1].place.bytes);
+  assert_int_equal(plan.outputs[1].node, outputs[1]);
+  // A product that its equal's sum reads, but others as well, is not absorbed.
+  assert_int_equal(steps_of(g, {matmul(x, w, false, false), layer()}), 2);
+}
+
+// ------------------------------------------------------------------------------------------------ what is known beforehand
+
+// Arithmetic on what is repeated is made once for all that it is repeated for.
+void repeated_operands_give_a_repeated_result(void**) {
+  Fixture f;
+  Graph& g = *f.graph;
+  const Shape shape = shape_of({-1, 64});
+  const Expr x = input(g, "x", DType::kF32, shape);
+  const Expr row = broadcast_to(input(g, "row", DType::kF32, shape_of({64})), shape);
+  const Expr number = broadcast_to(input(g, "number", DType::kF32, shape_of({})), shape);
+  const Expr y = matmul(x, exp(mul(row, number)), true, false);
+  const NodeIndex outputs[] = {y.index()};
+  const Plan plan = compile(g, {kNoNode, outputs, 1000});
+  for (const Step& step : plan.forward) {
+    if (step.kind == Step::Kind::kLane) assert_true(step.out.shape == shape_of({1, 64}));
+  }
+  assert_true(count_lane(plan, plan.forward, LaneId::exp) == 1);
+  // What the host reads is there, and one column or row of a result is not all of it.
+  const NodeIndex read[] = {mul(row, number).index(), mul(x, number).index()};
+  for (const Step& step : compile(g, {kNoNode, read, 8}).forward) {
+    if (step.kind == Step::Kind::kLane) assert_true(step.out.shape == shape);
+  }
+}
+
+// Constants are computed when the batch changes. Those that only others are made from share memory with the values of a step, and what
+// kernels need without repetition is laid out with them.
+void constants_keep_what_steps_read(void**) {
+  Fixture f;
+  Graph& g = *f.graph;
+  const std::int64_t many = 4096;
+  const Expr x = input(g, "x", DType::kF32, shape_of({many}));
+  const Expr tall = cumsum(broadcast_to(scalar(g, DType::kF32, 0.5), shape_of({many})), 0, false);
+  const Expr total = sum(cumsum(tall, 0, true), AxisSet::all(1), false);
+  const NodeIndex outputs[] = {mul(cumsum(x, 0, false), broadcast_to(total, x.shape())).index()};
+  const Plan plan = compile(g, {kNoNode, outputs, 1});
+  assert_true(plan.constants.size() >= 3);
+  // The input, the cumulative sum and the result; of the constants one number.
+  assert_true(plan.arena_bytes <= 3 * static_cast<std::size_t>(many) * sizeof(float) + 256);
+
+  const Expr index = input(g, "index", DType::kI64, shape_of({4}));
+  const Expr ones = broadcast_to(scalar(g, DType::kF32, 1), shape_of({4}));
+  const NodeIndex added[] = {index_add(x, 0, index, ones).index()};
+  const Plan adding = compile(g, {kNoNode, added, 1});
+  assert_int_equal(adding.constants.size(), 1);
+  assert_int_equal(adding.forward.size(), 2);  // a copy of x, and the additions
 }
 
 }  // namespace
@@ -401,6 +538,13 @@ int main() {
       cmocka_unit_test(gradient_of_an_activation_is_one_step),
       cmocka_unit_test(parts_of_a_gradient_that_are_read_stay),
       cmocka_unit_test(what_only_resembles_a_gradient_is_none),
+      cmocka_unit_test(equal_operations_are_computed_once),
+      cmocka_unit_test(random_numbers_are_not_merged),
+      cmocka_unit_test(identities_cost_nothing),
+      cmocka_unit_test(backward_takes_what_forward_has),
+      cmocka_unit_test(merged_values_stay_what_they_were),
+      cmocka_unit_test(repeated_operands_give_a_repeated_result),
+      cmocka_unit_test(constants_keep_what_steps_read),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
