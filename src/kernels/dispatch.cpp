@@ -12,12 +12,6 @@
 
 namespace nadir {
 
-extern const KernelTable kScalarKernels;
-extern const KernelTable kSse2Kernels;
-extern const KernelTable kAvx2Kernels;
-extern const KernelTable kAvx512Kernels;
-extern const KernelTable kNeonKernels;
-
 namespace {
 
 bool always() noexcept { return true; }
@@ -60,47 +54,62 @@ bool has_avx512() noexcept {
 
 #endif
 
+// Filled when it is first asked for, by whichever thread.
+template <void (*fill)(KernelTable&) noexcept>
+const KernelTable& table_of(const char* isa) noexcept {
+  static const KernelTable table = [isa] {
+    KernelTable filled{};
+    filled.isa = isa;
+    fill(filled);
+    return filled;
+  }();
+  return table;
+}
+
 struct Choice {
-  const KernelTable* table;
+  const char* isa;
   bool (*is_possible)() noexcept;
+  const KernelTable& (*table)(const char* isa) noexcept;
+
+  const KernelTable* get() const noexcept { return &table(isa); }
 };
 
 // Best first.
 constexpr Choice kChoices[] = {
 #if defined(NADIR_SIMD) && defined(__x86_64__)
-    {&kAvx512Kernels, has_avx512},
-    {&kAvx2Kernels, has_avx2},
-    {&kSse2Kernels, always},
+    {"avx512", has_avx512, table_of<fill_avx512_kernels>},
+    {"avx2", has_avx2, table_of<fill_avx2_kernels>},
+    {"sse2", always, table_of<fill_sse2_kernels>},
 #elif defined(NADIR_SIMD) && defined(__aarch64__)
-    {&kNeonKernels, always},
+    {"neon", always, table_of<fill_neon_kernels>},
 #endif
 #if defined(NADIR_SCALAR) || !defined(NADIR_SIMD)
-    {&kScalarKernels, always},
+    {"scalar", always, table_of<fill_scalar_kernels>},
 #endif
 };
 
-const KernelTable* best() noexcept {
+const Choice& best() noexcept {
   const Choice* choice = kChoices;
   while (!choice->is_possible()) ++choice;  // the last one always is
-  return choice->table;
+  return *choice;
 }
 
 const KernelTable* choose() noexcept {
   const char* forced = std::getenv("NADIR_ISA");
   const KernelTable* table = forced ? find_kernels(forced) : nullptr;
-  return table ? table : best();
+  return table ? table : best().get();
 }
 
 }  // namespace
 
 const KernelTable* find_kernels(const char* isa) noexcept {
   for (const Choice& choice : kChoices) {
-    if (std::strcmp(choice.table->isa, isa) == 0) return choice.is_possible() ? choice.table : nullptr;
+    if (std::strcmp(choice.isa, isa) == 0) return choice.is_possible() ? choice.get() : nullptr;
   }
   return nullptr;
 }
 
-bool has_vector_kernels() noexcept { return std::strcmp(best()->isa, "scalar") != 0; }
+bool has_vector_kernels() noexcept { return std::strcmp(best().isa, "scalar") != 0; }
 
 const KernelTable& kernels() noexcept {
   static constinit std::atomic<const KernelTable*> chosen{nullptr};

@@ -32,6 +32,13 @@ struct KernelTable {
   bool (*all_finite[kFloatCount])(const void* values, std::int64_t count) noexcept;
 };
 
+// Those of an instruction set; the table is 0 before.
+void fill_scalar_kernels(KernelTable& table) noexcept;
+void fill_sse2_kernels(KernelTable& table) noexcept;
+void fill_avx2_kernels(KernelTable& table) noexcept;
+void fill_avx512_kernels(KernelTable& table) noexcept;
+void fill_neon_kernels(KernelTable& table) noexcept;
+
 // The best set that this processor has, or the one that the environment variable NADIR_ISA names, if it has that.
 // Chosen at the first call; any thread.
 const KernelTable& kernels() noexcept;

@@ -2,7 +2,6 @@
 
 namespace nadir {
 
-extern const KernelTable kAvx2Kernels;
-constinit const KernelTable kAvx2Kernels = make_table("avx2");
+void fill_avx2_kernels(KernelTable& table) noexcept { fill_table(table); }
 
 }  // namespace nadir

@@ -2,7 +2,6 @@
 
 namespace nadir {
 
-extern const KernelTable kAvx512Kernels;
-constinit const KernelTable kAvx512Kernels = make_table("avx512");
+void fill_avx512_kernels(KernelTable& table) noexcept { fill_table(table); }
 
 }  // namespace nadir

@@ -2,7 +2,6 @@
 
 namespace nadir {
 
-extern const KernelTable kNeonKernels;
-constinit const KernelTable kNeonKernels = make_table("neon");
+void fill_neon_kernels(KernelTable& table) noexcept { fill_table(table); }
 
 }  // namespace nadir

@@ -2,7 +2,6 @@
 
 namespace nadir {
 
-extern const KernelTable kScalarKernels;
-constinit const KernelTable kScalarKernels = make_table("scalar");
+void fill_scalar_kernels(KernelTable& table) noexcept { fill_table(table); }
 
 }  // namespace nadir

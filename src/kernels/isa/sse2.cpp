@@ -2,7 +2,6 @@
 
 namespace nadir {
 
-extern const KernelTable kSse2Kernels;
-constinit const KernelTable kSse2Kernels = make_table("sse2");
+void fill_sse2_kernels(KernelTable& table) noexcept { fill_table(table); }
 
 }  // namespace nadir
