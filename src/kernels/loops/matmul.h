@@ -392,12 +392,15 @@ struct Blocks {
 template <class T>
 Blocks blocks_of(const MatmulArguments& p) {
   constexpr std::int64_t kPanel = 2 * Pack<T>::size;
-  // Rows that lie so far from each other share few sets of the first cache, and of the second.
-  constexpr std::int64_t kSharedSets = 4096 / static_cast<std::int64_t>(sizeof(T));
+  // Rows that lie so far from each other share few sets of the first cache, and of the second. Of so many pages a processor has the
+  // addresses at hand.
+  constexpr std::int64_t kPage = 4096 / static_cast<std::int64_t>(sizeof(T));
+  constexpr std::int64_t kNearPages = 100;
   Blocks blocks{};
   blocks.depth = p.k < kProductDepth ? p.k : kProductDepth;
-  blocks.packs_a = p.a_column != 1 && p.n > 2 * kPanel;
-  blocks.copies_a = p.a_column == 1 && p.n > 4 * kPanel && p.k > 128 && p.a_row % kSharedSets == 0;
+  const bool is_spread = blocks.depth * p.a_column > kNearPages * kPage;
+  blocks.packs_a = p.a_column != 1 && p.n > (is_spread ? 2 : 8) * kPanel;
+  blocks.copies_a = p.a_column == 1 && p.n > 4 * kPanel && p.k > 128 && p.a_row % kPage == 0;
   const bool has_copy = blocks.packs_a || blocks.copies_a;
   blocks.rows = (has_copy ? kPackedRows : 2 * kPackedRows) / kTileRows * kTileRows;
   // Many rows read a panel again and again: it had better be dense.
