@@ -285,7 +285,8 @@ struct Ahead {
   [[gnu::always_inline]] void fetch(std::int64_t count) {
     constexpr std::int64_t kCacheLine = 64 / static_cast<std::int64_t>(sizeof(T));
     for (; count > 0 && lines > 0; --count, --lines, from += line) {
-      for (std::int64_t i = 0; i < length; i += kCacheLine) __builtin_prefetch(from + i, 0, 2);
+      // From the end: what is before a stretch in its first cache line was the last panel's.
+      for (std::int64_t i = length - 1; i >= 0; i -= kCacheLine) __builtin_prefetch(from + i, 0, 2);
     }
   }
 };
