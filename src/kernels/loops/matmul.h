@@ -43,9 +43,9 @@ template <int kRows, int kColumns, class T>
 [[gnu::noinline]] void product_tile(const Tile<T>& t) {
   using V = Pack<T>;
   V totals[kRows][kColumns];
-#pragma GCC unroll 8
+#pragma GCC unroll 10
   for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 8
+#pragma GCC unroll 10
     for (int c = 0; c < kColumns; ++c) {
       totals[r][c] = t.continues ? V::load(t.out + r * t.out_row + c * V::size) : V::splat(0);
     }
@@ -54,36 +54,36 @@ template <int kRows, int kColumns, class T>
   constexpr int kPointers = (kRows + 3) / 4;
   const std::int64_t row = t.a_row;
   const T* a[kPointers];
-#pragma GCC unroll 8
+#pragma GCC unroll 10
   for (int i = 0; i < kPointers; ++i) a[i] = t.a + 4 * i * row;
   const T* b = t.b;
   for (std::int64_t l = t.k; l > 0; --l, b += t.b_row) {
     V right[kColumns];
-#pragma GCC unroll 8
+#pragma GCC unroll 10
     for (int c = 0; c < kColumns; ++c) right[c] = V::load(b + c * V::size);
-#pragma GCC unroll 8
+#pragma GCC unroll 10
     for (int r = 0; r < kRows; ++r) {
       const V left = V::splat(a[r / 4][(r % 4) * row]);
-#pragma GCC unroll 8
+#pragma GCC unroll 10
       for (int c = 0; c < kColumns; ++c) totals[r][c] = multiply_add(left, right[c], totals[r][c]);
     }
-#pragma GCC unroll 8
+#pragma GCC unroll 10
     for (int i = 0; i < kPointers; ++i) a[i] += t.a_column;
   }
   T* const out = t.out;
   const std::int64_t out_row = t.out_row;
   const bool accumulates = t.accumulate;
   if (const T* const bias = t.bias) {
-#pragma GCC unroll 8
+#pragma GCC unroll 10
     for (int c = 0; c < kColumns; ++c) {
       const V more = V::load(bias + c * V::size);
-#pragma GCC unroll 8
+#pragma GCC unroll 10
       for (int r = 0; r < kRows; ++r) totals[r][c] = totals[r][c] + more;
     }
   }
-#pragma GCC unroll 8
+#pragma GCC unroll 10
   for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 8
+#pragma GCC unroll 10
     for (int c = 0; c < kColumns; ++c) {
       T* const to = out + r * out_row + c * V::size;
       if (accumulates) totals[r][c] = V::load(to) + totals[r][c];
@@ -177,24 +177,35 @@ template <class T>
   }
 }
 
-// How many of the rows that are left make a tile. Two rows have too few sums for the latency of one: ten make twice five, unless
-// they are laid out in panels.
-inline std::int64_t rows_of_tile(std::int64_t left, bool in_panels) {
+// Two rows have too few sums for the latency of one: ten rows of two vectors, as of digits, make one tile. There are registers for
+// that with AVX-512.
 #if defined(__AVX512F__)
-  if ((left == 10 || left == 5) && !in_panels) return 5;
+template <class T, int kColumns>
+inline constexpr bool kHasTen = kColumns == 2 && sizeof(T) == 4;
 #else
-  (void)in_panels;
+template <class T, int kColumns>
+inline constexpr bool kHasTen = false;
 #endif
+
+// How many of the rows that are left make a tile.
+inline std::int64_t rows_of_tile(std::int64_t left, bool takes_ten) {
+  if (left == 10 && takes_ten) return 10;
   if (left >= kTileRows) return kTileRows;
   return left >= 4 ? 4 : left >= 2 ? 2 : 1;
+}
+
+// Not if rows are laid out in panels.
+template <class T>
+bool takes_ten(const Tile<T>& t, std::int64_t width, std::int64_t a_next) {
+  return kHasTen<T, 2> && width > Pack<T>::size && a_next == kTileRows * t.a_row;
 }
 
 template <int kColumns, class T>
 void run_tile(const Tile<T>& t, std::int64_t rows) {
   if (rows == kTileRows) return product_tile<kTileRows, kColumns>(t);
-#if defined(__AVX512F__)
-  if (rows == 5) return product_tile<5, kColumns>(t);
-#endif
+  if constexpr (kHasTen<T, kColumns>) {
+    if (rows == 10) return product_tile<10, kColumns>(t);
+  }
   if (rows == 4) return product_tile<4, kColumns>(t);
   rows == 2 ? product_tile<2, kColumns>(t) : product_tile<1, kColumns>(t);
 }
@@ -285,7 +296,8 @@ struct Ahead {
   [[gnu::always_inline]] void fetch(std::int64_t count) {
     constexpr std::int64_t kCacheLine = 64 / static_cast<std::int64_t>(sizeof(T));
     for (; count > 0 && lines > 0; --count, --lines, from += line) {
-      for (std::int64_t i = 0; i < length; i += kCacheLine) __builtin_prefetch(from + i, 0, 2);
+      // From the end: what is before a stretch in its first cache line was the last panel's.
+      for (std::int64_t i = length - 1; i >= 0; i -= kCacheLine) __builtin_prefetch(from + i, 0, 2);
     }
   }
 };
@@ -307,9 +319,9 @@ void product_lines(const MatmulArguments& p, Tile<T>& t, std::int64_t width, std
                    Ahead<T>& ahead) {
   const std::int64_t ahead_count = (ahead.lines * kTileRows + rows - 1) / rows;
   const bool fetches = p.m * p.n > kManyElements;
-  const bool in_panels = a_next != kTileRows * t.a_row;
+  const bool with_ten = takes_ten(t, width, a_next);
   while (rows > 0) {
-    const std::int64_t tile_rows = rows_of_tile(rows, in_panels);
+    const std::int64_t tile_rows = rows_of_tile(rows, with_ten);
     T* const next = t.out + tile_rows * t.out_row;
     rows -= tile_rows;
     ahead.fetch(ahead_count);
@@ -327,14 +339,14 @@ void product_elsewhere(const MatmulArguments& p, Tile<T>& t, std::int64_t width,
   constexpr std::int64_t kWidth = Pack<T>::size;
   constexpr std::int64_t kTogether = kWidth > kTileRows ? kWidth / kTileRows * kTileRows : kTileRows;
   T results[(kTogether + kWidth - 1) / kWidth * kWidth * 2 * kWidth];
-  const bool in_panels = a_next != kTileRows * t.a_row;
+  const bool with_ten = takes_ten(t, width, a_next);
   t.out_row = width;
   for (std::int64_t left = at.rows; left > 0; left -= at.rows, at.row += at.rows) {
     at.rows = left < kTogether ? left : kTogether;
     if (t.continues) load_results(results, width, p, at);
     t.out = results;
     for (std::int64_t rows = at.rows; rows > 0;) {
-      const std::int64_t tile_rows = rows_of_tile(rows, in_panels);
+      const std::int64_t tile_rows = rows_of_tile(rows, with_ten);
       run_tile(t, width, tile_rows);
       rows -= tile_rows;
       t.a += tile_rows == kTileRows ? a_next : tile_rows * t.a_row;
@@ -392,12 +404,15 @@ struct Blocks {
 template <class T>
 Blocks blocks_of(const MatmulArguments& p) {
   constexpr std::int64_t kPanel = 2 * Pack<T>::size;
-  // Rows that lie so far from each other share few sets of the first cache, and of the second.
-  constexpr std::int64_t kSharedSets = 4096 / static_cast<std::int64_t>(sizeof(T));
+  // Rows that lie so far from each other share few sets of the first cache, and of the second. Of so many pages a processor has the
+  // addresses at hand.
+  constexpr std::int64_t kPage = 4096 / static_cast<std::int64_t>(sizeof(T));
+  constexpr std::int64_t kNearPages = 100;
   Blocks blocks{};
   blocks.depth = p.k < kProductDepth ? p.k : kProductDepth;
-  blocks.packs_a = p.a_column != 1 && p.n > 2 * kPanel;
-  blocks.copies_a = p.a_column == 1 && p.n > 4 * kPanel && p.k > 128 && p.a_row % kSharedSets == 0;
+  const bool is_spread = blocks.depth * p.a_column > kNearPages * kPage;
+  blocks.packs_a = p.a_column != 1 && p.n > (is_spread ? 2 : 8) * kPanel;
+  blocks.copies_a = p.a_column == 1 && p.n > 4 * kPanel && p.k > 128 && p.a_row % kPage == 0;
   const bool has_copy = blocks.packs_a || blocks.copies_a;
   blocks.rows = (has_copy ? kPackedRows : 2 * kPackedRows) / kTileRows * kTileRows;
   // Many rows read a panel again and again: it had better be dense.
@@ -584,7 +599,7 @@ void small_matmul_kernel(const Arguments& arguments) noexcept {
     b = packed;
     b_row = kWidth;
   }
-  if (is_line) i = vector_lines(p, b, b_row);
+  if (is_line && p.m >= kTileRows) i = vector_lines(p, b, b_row);
   for (; i + 4 <= p.m; i += 4) vector_rows<4>(p, b, b_row, i);
   for (; i < p.m; ++i) vector_rows<1>(p, b, b_row, i);
 }
