@@ -7,6 +7,7 @@
 //   place            buffers get addresses in the arena, by liveness
 #include "plan/analysis.h"
 #include "plan/fusion.h"
+#include "plan/lifetimes.h"
 #include "plan/lowering.h"
 #include "plan/memory.h"
 #include "plan/overwriting.h"
@@ -87,6 +88,7 @@ Plan compile(Graph& graph, const Wanted& wanted) {
   lowering.run();
   fuse(plan, lowering.buffers(), wanted, &graph.host());
   add_updates(plan, graph, analysis);
+  set_lifetimes(plan, lowering.buffers());
   overwrite_operands(plan, lowering.buffers(), &graph.host());
   plan.arena_bytes = place_buffers(lowering.buffers(), &graph.host());
   settle_all(plan, lowering.buffers());
