@@ -15,9 +15,9 @@ Shape squeezed(const Shape& shape) noexcept {
 }
 
 void fuse(Plan& plan, std::pmr::vector<Buffer>& buffers, const Wanted& wanted, std::pmr::memory_resource* resource) {
-  std::pmr::vector<std::pmr::vector<StepGroup>> lists(resource);
   Steps* const steps[] = {&plan.forward, &plan.backward, &plan.accumulating_backward};
-  for (const Steps* list : steps) lists.push_back(group(*list, wanted.max_batch, resource));
+  const auto groups_of = [&](int phase) { return group(*steps[phase], wanted.max_batch, resource); };
+  StepGroups lists[] = {groups_of(0), groups_of(1), groups_of(2)};
   recompute(plan, lists, steps, buffers, wanted.max_batch, resource);
   make_fused_steps(plan, lists, steps, buffers, wanted, resource);
 }

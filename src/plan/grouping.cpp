@@ -73,8 +73,8 @@ class Grouping {
  public:
   Grouping(std::int64_t max_batch, std::pmr::memory_resource* resource) : max_batch_(max_batch), resource_(resource) {}
 
-  std::pmr::vector<StepGroup> run(const Steps& steps) const {
-    std::pmr::vector<StepGroup> entries(resource_);
+  StepGroups run(const Steps& steps) const {
+    StepGroups entries(resource_);
     for (std::uint32_t i = 0; i < steps.size(); ++i) {
       const Step& step = steps[i];
       if (StepGroup* home = find_home(entries, step)) {
@@ -109,7 +109,7 @@ class Grouping {
   }
 
   // The latest group that the step may be moved into.
-  StepGroup* find_home(std::pmr::vector<StepGroup>& entries, const Step& step) const {
+  StepGroup* find_home(StepGroups& entries, const Step& step) const {
     if (step.kind != Step::Kind::kLane && !is_reduction(step)) return nullptr;
     const std::size_t oldest = entries.size() > kFarthest ? entries.size() - kFarthest : 0;
     for (std::size_t i = entries.size(); i-- > oldest;) {
@@ -224,7 +224,7 @@ class Grouping {
 
 }  // namespace
 
-std::pmr::vector<StepGroup> group(const Steps& steps, std::int64_t max_batch, std::pmr::memory_resource* resource) {
+StepGroups group(const Steps& steps, std::int64_t max_batch, std::pmr::memory_resource* resource) {
   return Grouping(max_batch, resource).run(steps);
 }
 

@@ -48,8 +48,10 @@ struct StepGroup {
   explicit StepGroup(std::pmr::memory_resource* resource) : members(resource), uses(resource) {}
 };
 
+using StepGroups = std::pmr::vector<StepGroup>;
+
 // The steps in groups, in the new order.
-std::pmr::vector<StepGroup> group(const Steps& steps, std::int64_t max_batch, std::pmr::memory_resource* resource);
+StepGroups group(const Steps& steps, std::int64_t max_batch, std::pmr::memory_resource* resource);
 
 // What the passes of fusion ask of steps and views.
 

@@ -28,8 +28,7 @@ void cover(Buffer& lowest, const Buffer& other) noexcept {
 
 // Greedy by size (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020): the largest buffer
 // first, each at the lowest address where it meets none that it conflicts with.
-std::size_t place_buffers(std::pmr::vector<Buffer>& all, std::pmr::memory_resource* resource) {
-  std::pmr::vector<Buffer> buffers(all, resource);
+std::size_t place_buffers(std::pmr::vector<Buffer>& buffers, std::pmr::memory_resource* resource) {
   std::pmr::vector<std::uint32_t> order(resource);
   order.reserve(buffers.size());
   for (std::uint32_t i = 0; i < buffers.size(); ++i) {
@@ -62,7 +61,7 @@ std::size_t place_buffers(std::pmr::vector<Buffer>& all, std::pmr::memory_resour
     const auto behind = std::find_if(placed.begin(), placed.end(), [&](const Buffer* b) { return b->offset > offset; });
     placed.insert(behind, &buffer);
   }
-  for (std::uint32_t i = 0; i < all.size(); ++i) all[i].offset = buffers[lowest(buffers, i)].offset;
+  for (std::uint32_t i = 0; i < buffers.size(); ++i) buffers[i].offset = buffers[lowest(buffers, i)].offset;
   return total;
 }
 

@@ -31,7 +31,8 @@ constexpr std::size_t aligned(std::size_t bytes) noexcept {
   return (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
 }
 
-// Sets the offsets and returns the bytes of an arena that holds all buffers. Buffers that lie over each other have one place. Throws Error if they are over 2^63 - 1.
+// Sets the offsets and returns the bytes of an arena that holds all buffers. Buffers that lie over each other have one place, and the
+// lowest of them the lifetime of all. Throws Error if they are over 2^63 - 1.
 std::size_t place_buffers(std::pmr::vector<Buffer>& buffers, std::pmr::memory_resource* resource);
 
 }  // namespace nadir

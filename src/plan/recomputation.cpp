@@ -20,21 +20,21 @@ class Recomputation {
                 std::pmr::memory_resource* resource)
       : plan_(plan), buffers_(buffers), max_batch_(max_batch), resource_(resource), values_(resource) {}
 
-  void run(std::pmr::vector<std::pmr::vector<StepGroup>>& lists, Steps* const* steps) {
+  void run(StepGroups (&lists)[3], Steps* const* steps) {
     values_.reserve(buffers_.size());
     for (std::size_t i = 0; i < buffers_.size(); ++i) values_.emplace_back(resource_);
     for (const Step& step : plan_.constants) note_values(step, {});
-    for (std::size_t i = 0; i < lists.size(); ++i) {
+    for (std::size_t i = 0; i < std::size(lists); ++i) {
       for (StepGroup& entry : lists[i]) {
         for (const std::uint32_t member : entry.members) note_values((*steps[i])[member], {steps[i], &entry, member});
       }
     }
-    for (std::size_t i = 0; i < lists.size(); ++i) {
+    for (std::size_t i = 0; i < std::size(lists); ++i) {
       for (StepGroup& entry : lists[i]) {
         for (const std::uint32_t member : entry.members) decide((*steps[i])[member]);
       }
     }
-    for (std::size_t i = lists.size(); i-- > 0;) {
+    for (std::size_t i = std::size(lists); i-- > 0;) {
       for (std::size_t e = lists[i].size(); e-- > 0;) remove_unread(lists[i][e], *steps[i]);
     }
   }
@@ -243,8 +243,8 @@ class Recomputation {
 
 }  // namespace
 
-void recompute(Plan& plan, std::pmr::vector<std::pmr::vector<StepGroup>>& lists, Steps* const* steps,
-               std::pmr::vector<Buffer>& buffers, std::int64_t max_batch, std::pmr::memory_resource* resource) {
+void recompute(Plan& plan, StepGroups (&lists)[3], Steps* const* steps, std::pmr::vector<Buffer>& buffers,
+               std::int64_t max_batch, std::pmr::memory_resource* resource) {
   Recomputation(plan, buffers, max_batch, resource).run(lists, steps);
 }
 

@@ -16,7 +16,7 @@
 namespace nadir {
 
 // Changes the groups of the phases, `lists`, the steps of each of which are `steps`, and adds buffers.
-void recompute(Plan& plan, std::pmr::vector<std::pmr::vector<StepGroup>>& lists, Steps* const* steps,
-               std::pmr::vector<Buffer>& buffers, std::int64_t max_batch, std::pmr::memory_resource* resource);
+void recompute(Plan& plan, StepGroups (&lists)[3], Steps* const* steps, std::pmr::vector<Buffer>& buffers,
+               std::int64_t max_batch, std::pmr::memory_resource* resource);
 
 }  // namespace nadir

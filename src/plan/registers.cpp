@@ -28,12 +28,12 @@ class Maker {
         resource_(resource),
         owners_(buffers.size(), kNobody, resource) {}
 
-  void run(const std::pmr::vector<std::pmr::vector<StepGroup>>& lists, Steps* const* steps) {
+  void run(const StepGroups (&lists)[3], Steps* const* steps) {
     for (const Steps* list : {&plan_.constants, &plan_.weights}) {
       for (const Step& step : *list) note_uses(step, kMany);
     }
     std::int32_t owner = 0;
-    for (std::size_t i = 0; i < lists.size(); ++i) {
+    for (std::size_t i = 0; i < std::size(lists); ++i) {
       for (const StepGroup& entry : lists[i]) {
         for (const std::uint32_t member : entry.members)
           note_uses((*steps[i])[member], entry.members.size() > 1 ? owner : kMany);
@@ -41,7 +41,7 @@ class Maker {
       }
     }
     owner = 0;
-    for (std::size_t i = 0; i < lists.size(); ++i) {
+    for (std::size_t i = 0; i < std::size(lists); ++i) {
       variants_ = i == 0 ? 3 : static_cast<std::uint8_t>(i);
       Steps fused(resource_);
       fused.reserve(lists[i].size());
@@ -270,8 +270,8 @@ class Maker {
 
 }  // namespace
 
-void make_fused_steps(Plan& plan, const std::pmr::vector<std::pmr::vector<StepGroup>>& lists, Steps* const* steps,
-                      std::pmr::vector<Buffer>& buffers, const Wanted& wanted, std::pmr::memory_resource* resource) {
+void make_fused_steps(Plan& plan, const StepGroups (&lists)[3], Steps* const* steps, std::pmr::vector<Buffer>& buffers,
+                      const Wanted& wanted, std::pmr::memory_resource* resource) {
   Maker(plan, buffers, wanted, resource).run(lists, steps);
 }
 

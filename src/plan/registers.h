@@ -11,7 +11,7 @@
 namespace nadir {
 
 // Replaces the steps of each of the phases, `steps`, by those of its groups, and adds buffers for their registers.
-void make_fused_steps(Plan& plan, const std::pmr::vector<std::pmr::vector<StepGroup>>& lists, Steps* const* steps,
-                      std::pmr::vector<Buffer>& buffers, const Wanted& wanted, std::pmr::memory_resource* resource);
+void make_fused_steps(Plan& plan, const StepGroups (&lists)[3], Steps* const* steps, std::pmr::vector<Buffer>& buffers,
+                      const Wanted& wanted, std::pmr::memory_resource* resource);
 
 }  // namespace nadir
