@@ -12,18 +12,17 @@ namespace nadir {
 
 namespace {
 
-// What the roots depend on. With `same`, a node that another stands for needs only that.
-std::pmr::vector<bool> reachable_from(std::span<const NodeIndex> roots, const Graph& graph,
-                                      const NodeIndex* same = nullptr) {
-  std::pmr::vector<bool> reached(graph.size(), false, &graph.host());
-  for (const NodeIndex root : roots) reached[root] = true;
+using Flags = std::pmr::vector<std::uint8_t>;
+
+// Wants what wanted nodes depend on, for the same reasons. With `same`, a node that another stands for needs only that.
+void spread(const Graph& graph, Flags& flags, const NodeIndex* same = nullptr) noexcept {
   for (auto index = static_cast<NodeIndex>(graph.size()); index-- > 0;) {
-    if (!reached[index]) continue;
+    const auto reasons = static_cast<std::uint8_t>(flags[index] & (kInForward | kNeeded));
+    if (reasons == 0) continue;
     const bool stands_for_itself = !same || same[index] == index;
     for (const NodeIndex needed : stands_for_itself ? graph[index].inputs : std::span(same + index, 1))
-      reached[needed] = true;
+      flags[needed] |= reasons;
   }
-  return reached;
 }
 
 void sort_gradients(Analysis& analysis) {
@@ -34,10 +33,12 @@ void sort_gradients(Analysis& analysis) {
 }
 
 void differentiate(Graph& graph, NodeIndex loss, Analysis& analysis) {
-  const auto reached = reachable_from(std::span(&loss, 1), graph);
+  Flags reached(graph.size(), 0, &graph.host());
+  reached[loss] = kNeeded;
+  spread(graph, reached);
   std::pmr::vector<NodeIndex> xs(&graph.host());
   for (const Parameter& parameter : graph.parameters()) {
-    if (!reached[parameter.node] || parameter.is_frozen) continue;
+    if (reached[parameter.node] == 0 || parameter.is_frozen) continue;
     xs.push_back(parameter.node);
     analysis.gradients.push_back({&parameter, kNoNode});
   }
@@ -56,59 +57,58 @@ bool is_constant(const Node& node, const Analysis& analysis) {
                      [&](NodeIndex input) { return analysis.phases[input] == Phase::kConstant; });
 }
 
-// What of the graph is wanted: states that the loss depends on, too.
-Demand demand_of(const Graph& graph, const Wanted& wanted, Analysis& analysis) {
-  Demand demand{std::pmr::vector<bool>(&graph.host()), std::pmr::vector<bool>(&graph.host()),
-                std::pmr::vector<bool>(graph.size(), false, &graph.host())};
-  std::pmr::vector<NodeIndex> roots(wanted.outputs.begin(), wanted.outputs.end(), &graph.host());
+void want_gradients(const Analysis& analysis, Flags& flags) noexcept {
+  for (const ParameterGradient& gradient : analysis.gradients) flags[gradient.gradient] |= kNeeded;
+}
+
+// Why nodes are wanted. So are states that the loss depends on.
+Flags demand_of(const Graph& graph, const Wanted& wanted, Analysis& analysis) {
+  constexpr std::uint8_t kAsRoot = kRoot | kInForward | kNeeded;
+  Flags flags(graph.size(), 0, &graph.host());
+  for (const NodeIndex output : wanted.outputs) flags[output] = kAsRoot;
   if (wanted.loss != kNoNode) {
-    roots.push_back(wanted.loss);
-    demand.in_forward = reachable_from(roots, graph);
+    flags[wanted.loss] = kAsRoot;
+    spread(graph, flags);
     for (const auto& update : graph.state_updates()) {
-      if (!demand.in_forward[update.state]) continue;
-      analysis.state_updates.push_back(update);
-      roots.push_back(update.value);
+      if (flags[update.state] != 0) analysis.state_updates.push_back(update);
     }
+    for (const auto& update : analysis.state_updates) flags[update.value] = kAsRoot;
   }
-  for (const NodeIndex root : roots) demand.is_root[root] = true;
-  demand.in_forward = reachable_from(roots, graph);
-  for (const ParameterGradient& gradient : analysis.gradients) roots.push_back(gradient.gradient);
-  demand.needed = reachable_from(roots, graph);
-  return demand;
+  want_gradients(analysis, flags);
+  spread(graph, flags);
+  return flags;
 }
 
 // Has nodes that compute the same value computed once.
-void merge_duplicates(const Graph& graph, const Demand& demand, std::int64_t max_batch, Analysis& analysis) {
+void merge_duplicates(const Graph& graph, const Flags& demand, std::int64_t max_batch, Analysis& analysis) {
   analysis.same = find_duplicates(graph, demand, max_batch);
   for (ParameterGradient& gradient : analysis.gradients) gradient.gradient = analysis.same[gradient.gradient];
   sort_gradients(analysis);
-  analysis.is_root.assign(graph.size(), false);
-  for (NodeIndex index = 0; index < graph.size(); ++index) {
-    if (demand.is_root[index]) analysis.is_root[analysis.same[index]] = true;
-  }
 }
 
 // Leaves out what nothing wants, and tells when the rest is computed.
-void assign_phases(const Graph& graph, const Demand& demand, Analysis& analysis) {
-  std::pmr::vector<NodeIndex> roots(&graph.host());
+void assign_phases(const Graph& graph, const Flags& demand, Analysis& analysis) {
+  Flags flags(graph.size(), 0, &graph.host());
+  analysis.is_root.assign(graph.size(), false);
   for (NodeIndex index = 0; index < graph.size(); ++index) {
-    if (demand.is_root[index]) roots.push_back(index);
+    if ((demand[index] & kRoot) == 0) continue;
+    analysis.is_root[analysis.same[index]] = true;
+    flags[index] = kInForward | kNeeded;
   }
-  const auto in_forward = reachable_from(roots, graph, analysis.same.data());
-  for (const ParameterGradient& gradient : analysis.gradients) roots.push_back(gradient.gradient);
-  const auto needed = reachable_from(roots, graph, analysis.same.data());
+  want_gradients(analysis, flags);
+  spread(graph, flags, analysis.same.data());
 
   analysis.phases.assign(graph.size(), Phase::kUnneeded);
   analysis.users.assign(graph.size(), 0);
   for (NodeIndex index = 0; index < graph.size(); ++index) {
-    if (!needed[index]) continue;
+    if (flags[index] == 0) continue;
     const NodeIndex same = analysis.same[index];
     if (same != index) {
       analysis.phases[index] = analysis.phases[same];
       continue;
     }
     for (const NodeIndex input : graph[index].inputs) ++analysis.users[analysis.same[input]];
-    const Phase later = in_forward[index] ? Phase::kForward : Phase::kBackward;
+    const Phase later = (flags[index] & kInForward) != 0 ? Phase::kForward : Phase::kBackward;
     analysis.phases[index] = is_constant(graph[index], analysis) ? Phase::kConstant : later;
   }
 }
@@ -146,7 +146,7 @@ std::span<const ParameterGradient> Analysis::gradients_from(NodeIndex node) cons
 Analysis analyse(Graph& graph, const Wanted& wanted) {
   Analysis analysis(&graph.host());
   if (wanted.loss != kNoNode) differentiate(graph, wanted.loss, analysis);
-  const Demand demand = demand_of(graph, wanted, analysis);
+  const Flags demand = demand_of(graph, wanted, analysis);
   merge_duplicates(graph, demand, wanted.max_batch, analysis);
   assign_phases(graph, demand, analysis);
   absorb_biases(graph, analysis);

@@ -3,11 +3,14 @@
 //   analyse          the gradients of the loss become nodes; what nothing wants is left out; the rest gets its phase
 //   lower            each node becomes steps, or just a view
 //   fuse             elementwise steps over one domain become one
+//   overwrite        results take the place of operands that nobody reads any more
 //   place            buffers get addresses in the arena, by liveness
 #include "plan/analysis.h"
 #include "plan/fusion.h"
+#include "plan/lifetimes.h"
 #include "plan/lowering.h"
 #include "plan/memory.h"
+#include "plan/overwriting.h"
 #include "plan/plan.h"
 
 namespace nadir {
@@ -85,6 +88,8 @@ Plan compile(Graph& graph, const Wanted& wanted) {
   lowering.run();
   fuse(plan, lowering.buffers(), wanted, &graph.host());
   add_updates(plan, graph, analysis);
+  set_lifetimes(plan, lowering.buffers());
+  overwrite_operands(plan, lowering.buffers(), &graph.host());
   plan.arena_bytes = place_buffers(lowering.buffers(), &graph.host());
   settle_all(plan, lowering.buffers());
   return plan;

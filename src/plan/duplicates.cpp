@@ -37,10 +37,10 @@ class Numbering {
         values_(graph.size(), &graph.host()),
         table_(std::bit_ceil(2 * graph.size() + 1), kNoNode, &graph.host()) {}
 
-  std::pmr::vector<NodeIndex> run(const std::pmr::vector<bool>& needed) {
+  std::pmr::vector<NodeIndex> run(const std::pmr::vector<std::uint8_t>& demand) {
     for (NodeIndex index = 0; index < graph_.size(); ++index) {
       values_[index] = index;
-      if (needed[index]) values_[index] = value_of(index);
+      if (demand[index] != 0) values_[index] = value_of(index);
     }
     return std::move(values_);
   }
@@ -141,31 +141,34 @@ class Numbering {
 // Says which values of the forward pass the backward pass has at hand, and which it makes anew.
 class Choice {
  public:
-  Choice(const Graph& graph, const Demand& demand, const std::pmr::vector<NodeIndex>& values, std::int64_t max_batch)
+  Choice(const Graph& graph, const std::pmr::vector<std::uint8_t>& demand, const std::pmr::vector<NodeIndex>& values,
+         std::int64_t max_batch)
       : graph_(graph),
         demand_(demand),
         values_(values),
         max_batch_(max_batch),
-        is_at_hand_(graph.size(), false, &graph.host()) {
+        is_at_hand_(graph.size(), 0, &graph.host()) {
     for (NodeIndex index = 0; index < graph.size(); ++index) {
-      if (!demand.needed[index]) continue;
-      if (is_stored(graph[index]) || demand.is_root[index]) is_at_hand_[values[index]] = true;
-      if (demand.in_forward[values[index]]) continue;
+      if (demand[index] == 0) continue;
+      if (is_stored(graph[index]) || (demand[index] & kRoot) != 0) is_at_hand_[values[index]] = 1;
+      if (is_in_forward(values[index])) continue;
       for (const NodeIndex input : graph[index].inputs) note(input);
     }
   }
 
   bool makes_anew(NodeIndex index) const noexcept {
     const NodeIndex value = values_[index];
-    if (demand_.in_forward[index] || !demand_.in_forward[value] || is_at_hand_[value]) return false;
+    if (is_in_forward(index) || !is_in_forward(value) || is_at_hand_[value] != 0) return false;
     const Node& node = graph_[index];
     if (!is_elementwise(node) || node.shape.count().at(max_batch_) < kLarge) return false;
     return std::all_of(node.inputs.begin(), node.inputs.end(), [&](NodeIndex input) {
-      return is_at_hand_[source(values_[input])] || graph_[source(input)].shape.count().at(max_batch_) < kLarge;
+      return is_at_hand_[source(values_[input])] != 0 || graph_[source(input)].shape.count().at(max_batch_) < kLarge;
     });
   }
 
  private:
+  bool is_in_forward(NodeIndex index) const noexcept { return (demand_[index] & kInForward) != 0; }
+
   // What is arranged anew by a node; the node itself if it arranges nothing.
   NodeIndex source(NodeIndex index) const noexcept {
     while (is_arrangement(graph_[index])) index = values_[graph_[index].inputs[0]];
@@ -174,27 +177,28 @@ class Choice {
 
   // A value of the forward pass that a node of the backward pass alone reads.
   void note(NodeIndex input) {
-    if (!demand_.in_forward[input]) return;
-    is_at_hand_[values_[input]] = true;
-    is_at_hand_[source(values_[input])] = true;
+    if (!is_in_forward(input)) return;
+    is_at_hand_[values_[input]] = 1;
+    is_at_hand_[source(values_[input])] = 1;
   }
 
   const Graph& graph_;
-  const Demand& demand_;
+  const std::pmr::vector<std::uint8_t>& demand_;
   const std::pmr::vector<NodeIndex>& values_;
   const std::int64_t max_batch_;
-  std::pmr::vector<bool> is_at_hand_;  // by value: it is in memory when the backward pass begins
+  std::pmr::vector<std::uint8_t> is_at_hand_;  // by value: it is in memory when the backward pass begins
 };
 
 }  // namespace
 
-std::pmr::vector<NodeIndex> find_duplicates(const Graph& graph, const Demand& demand, std::int64_t max_batch) {
-  const std::pmr::vector<NodeIndex> values = Numbering(graph).run(demand.needed);
+std::pmr::vector<NodeIndex> find_duplicates(const Graph& graph, const std::pmr::vector<std::uint8_t>& demand,
+                                            std::int64_t max_batch) {
+  const std::pmr::vector<NodeIndex> values = Numbering(graph).run(demand);
   const Choice choice(graph, demand, values, max_batch);
   std::pmr::vector<NodeIndex> same(values, &graph.host());
   std::pmr::vector<NodeIndex> anew(graph.size(), kNoNode, &graph.host());  // by value: the first that is
   for (NodeIndex index = 0; index < graph.size(); ++index) {
-    if (!demand.needed[index] || !choice.makes_anew(index)) continue;
+    if (demand[index] == 0 || !choice.makes_anew(index)) continue;
     NodeIndex& first = anew[values[index]];
     if (first == kNoNode) first = index;
     same[index] = first;

@@ -53,7 +53,11 @@ struct Fusion {
   int expansions = 0;
 };
 
-// Fuses the plan's steps, and gives the buffers their lifetimes. What `is_kept` says of a buffer outlives all steps.
+// Fuses the plan's steps.
+//
+//   grouping         which steps belong together
+//   recomputation    large values that groups compute again rather than keep
+//   registers        a group becomes a step; what only its members read becomes a register
 void fuse(Plan& plan, std::pmr::vector<Buffer>& buffers, const Wanted& wanted, std::pmr::memory_resource* resource);
 
 // The shape without dimensions of length 1.

@@ -1,7 +1,6 @@
 #include "plan/memory.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "base/error.h"
 
@@ -13,13 +12,32 @@ bool conflict(const Buffer& a, const Buffer& b) noexcept {
   return (a.variants & b.variants) != 0 && a.first <= b.last && b.first <= a.last;
 }
 
+// The buffer that those over each other have their place of.
+std::uint32_t lowest(const std::pmr::vector<Buffer>& buffers, std::uint32_t index) noexcept {
+  while (buffers[index].over != kNoBuffer) index = buffers[index].over;
+  return index;
+}
+
+void cover(Buffer& lowest, const Buffer& other) noexcept {
+  lowest.first = std::min(lowest.first, other.first);
+  lowest.last = std::max(lowest.last, other.last);
+  lowest.variants |= other.variants;
+}
+
 }  // namespace
 
 // Greedy by size (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020): the largest buffer
 // first, each at the lowest address where it meets none that it conflicts with.
 std::size_t place_buffers(std::pmr::vector<Buffer>& buffers, std::pmr::memory_resource* resource) {
-  std::pmr::vector<std::uint32_t> order(buffers.size(), resource);
-  std::iota(order.begin(), order.end(), 0u);
+  std::pmr::vector<std::uint32_t> order(resource);
+  order.reserve(buffers.size());
+  for (std::uint32_t i = 0; i < buffers.size(); ++i) {
+    if (buffers[i].over == kNoBuffer) {
+      order.push_back(i);
+    } else {
+      cover(buffers[lowest(buffers, i)], buffers[i]);
+    }
+  }
   std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
     return buffers[a].bytes != buffers[b].bytes ? buffers[a].bytes > buffers[b].bytes : a < b;
   });
@@ -43,6 +61,7 @@ std::size_t place_buffers(std::pmr::vector<Buffer>& buffers, std::pmr::memory_re
     const auto behind = std::find_if(placed.begin(), placed.end(), [&](const Buffer* b) { return b->offset > offset; });
     placed.insert(behind, &buffer);
   }
+  for (std::uint32_t i = 0; i < buffers.size(); ++i) buffers[i].offset = buffers[lowest(buffers, i)].offset;
   return total;
 }
 

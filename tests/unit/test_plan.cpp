@@ -124,6 +124,16 @@ void buffers_of_the_two_backward_variants_share(void**) {
   assert_int_equal(place_buffers(buffers, std::pmr::get_default_resource()), 1024);
 }
 
+void buffers_over_others_have_their_place(void**) {
+  std::pmr::vector<Buffer> buffers;
+  for (std::int32_t i = 0; i < 20; ++i) buffers.push_back({1024, i, i + 1, 3, 0});
+  for (std::uint32_t i = 1; i < 20; ++i) buffers[i].over = i - 1;
+  buffers.push_back({512, 3, 5, 3, 0});
+  assert_int_equal(place_buffers(buffers, std::pmr::get_default_resource()), 1024 + 512);
+  for (std::uint32_t i = 1; i < 20; ++i) assert_int_equal(buffers[i].offset, buffers[0].offset);
+  assert_false(overlap(buffers[4], buffers[20]));
+}
+
 // ------------------------------------------------------------------------------------------------------ compile
 
 struct Fixture {
@@ -463,6 +473,45 @@ void merged_values_stay_what_they_were(void**) {
   assert_int_equal(steps_of(g, {matmul(x, w, false, false), layer()}), 2);
 }
 
+// ------------------------------------------------------------------------------------------------ results over operands
+
+// The arena, without the input's memory, in values of [1024, 1024].
+double values_held(Graph& graph, Expr y) {
+  const NodeIndex outputs[] = {y.index()};
+  const Plan plan = compile(graph, {kNoNode, outputs, 1});
+  return static_cast<double>(plan.arena_bytes) / (1024.0 * 1024 * sizeof(float)) - 1;
+}
+
+void results_take_the_place_of_operands_that_die(void**) {
+  Fixture f;
+  Graph& g = *f.graph;
+  const Shape shape = shape_of({1024, 1024});
+  const Expr x = input(g, "x", DType::kF32, shape);
+  const Expr w = param(g, "w", DType::kF32, shape, {});
+  const Expr row = param(g, "row", DType::kF32, shape_of({1024}), {});
+  const auto times = [&](Expr a) { return matmul(a, w, false, false); };
+  const Expr product = times(x);
+  const auto is_about = [](double got, double wanted) { return got >= wanted && got < wanted + 0.4; };
+  // A step, and a group with strips.
+  assert_true(is_about(values_held(g, exp(product)), 1));
+  assert_true(is_about(values_held(g, mul(exp(product), row)), 1));
+  // The host's input stays, and so does what another step or a later member needs otherwise.
+  assert_true(is_about(values_held(g, exp(x)), 1));
+  assert_true(is_about(values_held(g, add(product, transpose(product, 0, 1))), 2));
+  assert_true(is_about(values_held(g, times(add(exp(product), times(product)))), 2));
+  // Elements of another size or kind have another place.
+  assert_true(is_about(values_held(g, cast(product, DType::kI32)), 2));
+  assert_true(is_about(values_held(g, cast(product, DType::kF64)), 3));
+  // A constant is there for the next step.
+  const Expr constant = cumsum(broadcast_to(scalar(g, DType::kF32, 1), shape), 0, false);
+  const NodeIndex read[] = {mul(x, constant).index()};
+  const Plan plan = compile(g, {kNoNode, read, 1});
+  assert_int_equal(plan.forward.size(), 1);
+  assert_true(plan.forward[0].in[1].place.bytes != plan.forward[0].out.place.bytes);
+  // Of two that die, one is overwritten.
+  assert_true(is_about(values_held(g, mul(product, times(product))), 2));
+}
+
 // ------------------------------------------------------------------------------------------------ what is known beforehand
 
 // Arithmetic on what is repeated is made once for all that it is repeated for.
@@ -521,6 +570,7 @@ int main() {
       cmocka_unit_test(buffers_alive_together_never_overlap),
       cmocka_unit_test(buffers_of_a_chain_share_two_places),
       cmocka_unit_test(buffers_of_the_two_backward_variants_share),
+      cmocka_unit_test(buffers_over_others_have_their_place),
       cmocka_unit_test(what_nothing_wants_is_left_out),
       cmocka_unit_test(what_depends_on_no_input_is_computed_once_a_batch),
       cmocka_unit_test(elementwise_steps_and_sums_of_rows_are_one),
@@ -543,6 +593,7 @@ int main() {
       cmocka_unit_test(identities_cost_nothing),
       cmocka_unit_test(backward_takes_what_forward_has),
       cmocka_unit_test(merged_values_stay_what_they_were),
+      cmocka_unit_test(results_take_the_place_of_operands_that_die),
       cmocka_unit_test(repeated_operands_give_a_repeated_result),
       cmocka_unit_test(constants_keep_what_steps_read),
   };
