@@ -11,6 +11,7 @@
 #include "kernels/loops/masks.h"
 #include "kernels/loops/matmul.h"
 #include "kernels/loops/pooling.h"
+#include "kernels/loops/rows.h"
 #include "kernels/loops/sum.h"
 #include "kernels/loops/update.h"
 #include "kernels/table.h"
@@ -49,6 +50,8 @@ constexpr KernelTable make_table(const char* isa) {
            copy_kernel<std::int64_t>, copy_kernel<Mask>},
       },
       {sum_kernel<float>, sum_kernel<double>},
+      {add_rows_kernel<float>, add_rows_kernel<double>},
+      {rows_kernel<false, float>, rows_kernel<true, float>},
       {extreme_kernel<lanes::maximum, float>, extreme_kernel<lanes::maximum, double>},
       {extreme_kernel<lanes::minimum, float>, extreme_kernel<lanes::minimum, double>},
       {matmul_kernel<float>, matmul_kernel<double>},
