@@ -19,7 +19,8 @@ struct LaneArguments {
   double numbers[2];  // of a SCALED operation
 };
 
-// out[o, i] = (sum over l of in[o, l, i]) / divisor, added to out if `accumulate`; `in` is dense [outer, length, inner].
+// out[o, i] = (sum over l of in[o, l, i]) / divisor, added to out if `accumulate`; `in` is dense [outer, length, inner]. If `with`
+// is not null, both are f32, it is as large, inner is 1, and products of both are summed.
 struct SumArguments {
   void* out;
   const void* in;
@@ -28,6 +29,31 @@ struct SumArguments {
   std::int64_t inner;
   double divisor;
   bool accumulate;
+  const void* with;
+};
+
+// An operand of rows: an array's rows, or a value a row, `step` elements apart. Null: there is none.
+struct RowArray {
+  const void* from;
+  std::int64_t step;
+};
+
+// Of f32: out[r, i] = (x[r, i] - taken[r]) * factor[r] * multiplied[r, i] + second[r, i] * second_factor[r] + added[r], from left to right
+// and rounded each time, with what is null left out.
+struct RowsArguments {
+  void* out;
+  const void* x;
+  RowArray taken, factor, multiplied, second, second_factor, added;
+  std::int64_t rows, length;
+  bool is_taken_negated;  // it is added
+};
+
+// out[i] = out[i] + in[0, i] + in[1, i] …, or with products of `in` and `with`, if that is not null; then both are f32.
+struct AddRowsArguments {
+  void* out;
+  const void* in;
+  const void* with;
+  std::int64_t rows, length;
 };
 
 // out[i, j] = (sum over l of a[i, l] * b[l, j]) + bias[j], or bias[i] if `bias_by_row`, added to out if `accumulate`; `bias` may be
@@ -227,6 +253,8 @@ struct FusedArguments {
 union Arguments {
   LaneArguments lane;
   SumArguments sum;
+  RowsArguments rows;
+  AddRowsArguments add_rows;
   MatmulArguments matmul;
   ReduceArguments reduce;
   IndexArguments index;

@@ -15,6 +15,9 @@ struct KernelTable {
   // By the dtype of the last operand; null where there is none.
   Kernel lanes[kLaneCount][kDTypeCount];
   Kernel sum[kFloatCount];
+  Kernel add_rows[kFloatCount];
+  // Of f32: passes over rows of one array, and over those of several.
+  Kernel rows[2];
   Kernel max[kFloatCount];
   Kernel min[kFloatCount];
   Kernel matmul[kFloatCount];

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "plan/merge.h"
+
 namespace nadir {
 
 namespace {
@@ -164,13 +166,42 @@ void run_lines(const FusedOp& op, const Strip& strip, Arguments& arguments) noex
   }
 }
 
+// Several operations over a strip of rows; by stretches of it where an operand's rows go on elsewhere.
+void run_merged(const FusedProgram& program, const FusedOp& op, const Strip& strip) noexcept {
+  Arguments arguments;
+  RowsArguments& r = arguments.rows = op.arguments.rows;
+  RowArray* const arrays[] = {nullptr, &r.taken, &r.factor, &r.multiplied, &r.second, &r.second_factor, &r.added};
+  auto* out = address_of(op, 0, r.out, strip.first, strip);
+  const std::int64_t size = op.sizes[0];
+  for (std::int64_t done = 0; done < strip.rows; done += r.rows) {
+    r.rows = strip.rows - done;
+    r.out = out + done * program.length * size;
+    for (std::size_t i = 0; i < FusedOp::RowOperands::kCount; ++i) {
+      const FusedOp::RowOperand& operand = op.rows.all[i];
+      if (!operand.from) continue;
+      const std::int64_t row = done + (operand.is_of_rows ? 0 : strip.row);
+      const std::int64_t outer = row < operand.length ? 0 : row / operand.length;
+      const std::int64_t inner = row - outer * operand.length;
+      const std::byte* const from = operand.from + (operand.is_register ? strip.scratch_offset : 0) +
+                                    outer * operand.outer_step + inner * operand.step;
+      r.rows = std::min(r.rows, operand.length - inner);
+      if (i == 0) {
+        r.x = from;
+      } else {
+        *arrays[i] = {from, operand.step / size};
+      }
+    }
+    op.kernel(arguments);
+  }
+}
+
 std::byte* partial(const FusedProgram& program, const FusedOp& op, std::size_t level) noexcept {
   return op.partials + level * program.register_bytes;
 }
 
 void add_columns(const FusedProgram& program, const FusedOp& op, void* to, const void* from) noexcept {
   Arguments arguments;
-  arguments.lane = {to, {to, from, nullptr}, program.length, 0, {}};
+  arguments.add_rows = {to, from, nullptr, 1, program.length};
   op.add(arguments);
 }
 
@@ -182,11 +213,13 @@ void run_op(const FusedProgram& program, const FusedOp& op, const Strip& strip) 
     case FusedOp::Kind::kTotal:
     case FusedOp::Kind::kNone: return;
     case FusedOp::Kind::kColumns: {
-      const std::byte* row = address_of(op, 1, op.arguments.sum.in, strip.first, strip);
-      for (std::int64_t i = 0; i < strip.rows; ++i, row += program.length * op.sizes[1])
-        add_columns(program, op, partial(program, op, strip.level), row);
-      return;
+      const SumArguments& s = op.arguments.sum;
+      const void* const with = s.with ? address_of(op, 2, s.with, strip.first, strip) : nullptr;
+      arguments.add_rows = {partial(program, op, strip.level), address_of(op, 1, s.in, strip.first, strip), with,
+                            strip.rows, program.length};
+      return op.add(arguments);
     }
+    case FusedOp::Kind::kRows: return run_merged(program, op, strip);
     case FusedOp::Kind::kLane: {
       LaneArguments& l = arguments.lane = op.arguments.lane;
       l.out = address_of(op, 0, l.out, at, strip);
@@ -200,6 +233,7 @@ void run_op(const FusedProgram& program, const FusedOp& op, const Strip& strip) 
       SumArguments& s = arguments.sum = op.arguments.sum;
       s.out = address_of(op, 0, s.out, strip.row, strip);
       s.in = address_of(op, 1, s.in, strip.first, strip);
+      if (s.with) s.with = address_of(op, 2, s.with, strip.first, strip);
       s.outer = strip.rows;
       break;
     }
@@ -219,7 +253,10 @@ void run_strip(const FusedProgram& program, const Strip& strip) noexcept {
 }
 
 // Whether an operation over all elements is no more than a call of its kernel.
-bool is_plain(const FusedOp& op) noexcept { return op.lines == 0 && (op.kernel || op.kind == FusedOp::Kind::kNone); }
+bool is_plain(const FusedOp& op) noexcept {
+  if (op.kind == FusedOp::Kind::kNone) return true;
+  return op.kernel && op.lines == 0 && op.kind != FusedOp::Kind::kRows;
+}
 
 // All in one strip, for which the arguments are as they stand.
 void run_at_once(const Arguments& arguments) noexcept {
@@ -237,6 +274,9 @@ void run_at_once(const Arguments& arguments) noexcept {
 std::int64_t rows_of_strip(const FusedProgram& program) noexcept {
   return std::max<std::int64_t>(kStrip / std::max<std::int64_t>(program.length, 1), 1);
 }
+
+// Whether a strip may end within a leaf of a total.
+bool has_carry(const FusedProgram& program) noexcept { return rows_of_strip(program) * program.length % kSumLeaf != 0; }
 
 // The first strip lays out what serves all of them.
 void run_rows(const FusedProgram& program, std::int64_t row, std::int64_t count, std::size_t level,
@@ -291,15 +331,16 @@ void run_columns(const Arguments& arguments) noexcept {
     last.sum = op.arguments.sum;
     last.sum.in = op.partials;
     last.sum.length = 1;
+    last.sum.with = nullptr;
     op.kernel(last);
   });
 }
 
 template <class T>
-T sum_of(const FusedOp& total, const void* in, std::int64_t count) noexcept {
+T sum_of(const FusedOp& total, const void* in, const void* with, std::int64_t count) noexcept {
   T sum = 0;
   Arguments arguments;
-  arguments.sum = {&sum, in, 1, count, 1, 1, false};
+  arguments.sum = {&sum, in, 1, count, 1, 1, false, with};
   total.kernel(arguments);
   return sum;
 }
@@ -314,7 +355,7 @@ T total(const FusedProgram& program, std::int64_t first, std::int64_t count) noe
   }
   run_strip(program, {first, count, 0, 0, 0, 0, first == 0});
   const FusedOp& last = program.ops.back();
-  return sum_of<T>(last, moved(last.arguments.sum.in, first * last.advances[1]), count);
+  return sum_of<T>(last, moved(last.arguments.sum.in, first * last.advances[1]), nullptr, count);
 }
 
 // The same of a program with rows. Where its strips are not some of the tree's leaves, what a strip leaves over is kept for the
@@ -327,8 +368,9 @@ class TotalOfRows {
         total_(program.ops.back()),
         in_(static_cast<const T*>(total_.arguments.sum.in)),
         is_in_register_(total_.advances[1] == 0),
-        carries_(is_in_register_ && rows_of_strip(program) * program.length % kSumLeaf != 0),
-        ready_(carries_ ? reinterpret_cast<T*>(program.carry) : in_) {}
+        carries_(has_carry(program) && is_in_register_),
+        ready_(carries_ ? reinterpret_cast<T*>(program.carry) : in_),
+        with_(static_cast<const T*>(total_.arguments.sum.with)) {}
 
   T sum(std::int64_t first, std::int64_t count) noexcept {
     if (count > kSumLeaf) {
@@ -337,7 +379,9 @@ class TotalOfRows {
       return left + sum(first + half, count - half);
     }
     while (end_ < first + count) run_next(first);
-    return sum_of<T>(total_, ready_ + (first - start_), count);
+    const T* with = with_;
+    if (with) with += first - (total_.advances[2] == 0 ? strip_start_ : 0);
+    return sum_of<T>(total_, ready_ + (first - start_), with, count);
   }
 
  private:
@@ -355,6 +399,7 @@ class TotalOfRows {
     } else if (is_in_register_) {
       start_ = end_;
     }
+    strip_start_ = end_;
     row_ += rows;
     end_ += count;
   }
@@ -365,7 +410,9 @@ class TotalOfRows {
   const bool is_in_register_;
   const bool carries_;
   const T* const ready_;  // elements start_ to end_ - 1
+  const T* const with_;
   std::int64_t start_ = 0, end_ = 0;
+  std::int64_t strip_start_ = 0;
   std::int64_t row_ = 0;
 };
 
@@ -387,6 +434,7 @@ class Resolver {
       : fusion_(fusion), at_(at), scratch_(at.memory.address(step.scratch)), program_(program) {}
 
   void run() noexcept {
+    program_.ops.resize(fused_ops(fusion_));  // as it was made, before operations were merged
     program_.count = fusion_.domain.count().at(at_.batch);
     program_.rows = fusion_.row_rank > 0 ? fusion_.domain.count_over(0, fusion_.row_rank).at(at_.batch) : 0;
     program_.length =
@@ -399,6 +447,8 @@ class Resolver {
       }
       member.step.kind == Step::Kind::kLane ? resolve_member(member) : resolve_reduction(member);
     }
+    if (program_.rows == 0 || program_.length < kShortestLine) return;
+    merge(program_, at_.kernels, program_.rows > rows_of_strip(program_), has_carry(program_));
   }
 
  private:
@@ -467,6 +517,7 @@ class Resolver {
     FusedOp& op = next();
     op.kind = FusedOp::Kind::kLane;
     op.is_row = member.is_row;
+    op.lane = step.lane;
     op.kernel = lane_kernel(step, at_.kernels);
     LaneArguments& lane = op.arguments.lane;
     lane = {};
@@ -521,6 +572,7 @@ class Resolver {
     const int dtype = index_of(step.in[0].dtype);
     FusedOp& op = next();
     op.is_row = false;
+    op.lane = LaneId::copy;
     op.advances = {advance(member.out, step.out), advance(member.in[0], step.in[0]), 0, 0};
     op.registers = static_cast<std::uint8_t>((is_register(member.out) ? 1 : 0) | (is_register(member.in[0]) ? 2 : 0));
     std::byte* const out = address(member.out, step.out);
@@ -542,9 +594,10 @@ class Resolver {
                         length,
                         step.inner.at(at_.batch),
                         static_cast<double>(step.divisor.at(at_.batch)),
-                        step.accumulate};
+                        step.accumulate,
+                        nullptr};
     op.partials = member.partials >= 0 ? register_at(member.partials) : nullptr;
-    op.add = at_.kernels.lanes[static_cast<int>(LaneId::add)][dtype];
+    op.add = at_.kernels.add_rows[dtype];
     op.sizes[1] = static_cast<std::uint8_t>(size_of(step.in[0].dtype));
     program_.dtype = step.in[0].dtype;
     const SumArguments& s = op.arguments.sum;

@@ -26,10 +26,28 @@ struct Expansion {
 };
 
 struct FusedOp {
-  enum class Kind : std::uint8_t { kNone, kLane, kSum, kExtreme, kExpand, kTotal, kColumns };
+  enum class Kind : std::uint8_t { kNone, kLane, kRows, kSum, kExtreme, kExpand, kTotal, kColumns };
+
+  // An operand of rows. Row number r begins (r / length) * outer_step + (r % length) * step bytes from the first.
+  struct RowOperand {
+    const std::byte* from = nullptr;  // null: there is none
+    std::int64_t length = 0, step = 0, outer_step = 0;
+    bool is_register = false;
+    bool is_of_rows = false;  // the row's number in the strip counts
+    bool is_value = false;    // one for a row
+    bool is_linear = false;   // the rows are the domain's
+  };
+  struct RowOperands {
+    enum Number : std::uint8_t { kX, kTaken, kFactor, kMultiplied, kSecond, kSecondFactor, kAdded, kCount };
+
+    std::array<RowOperand, kCount> all;
+    RowOperand& operator[](Number number) noexcept { return all[number]; }
+    const RowOperand& operator[](Number number) const noexcept { return all[number]; }
+  };
 
   Kind kind = Kind::kLane;
   bool is_row = false;
+  LaneId lane = LaneId::copy;
   std::array<std::uint8_t, 4> sizes{};  // of an element of each operand, the result first
   std::uint8_t expanded = 0;            // a bit an operand: an expansion before this operation is of it
   std::uint8_t registers = 0;           // a bit an operand, the result first: it is in scratch
@@ -40,6 +58,7 @@ struct FusedOp {
   bool is_by_rows = false;                  // its lines are rows
   std::array<std::int64_t, 4> row_steps{};  // then: bytes from one row to the next
   Expansion expansion;
+  RowOperands rows;               // of kind kRows
   std::byte* partials = nullptr;  // of a sum of all rows: registers
   Kernel add = nullptr;
 };

@@ -27,7 +27,7 @@ constexpr char kLaneNames[] =
 #define SLOPE(name) #name "\0"
     NADIR_SLOPES(SLOPE)
 #undef SLOPE
-    "logical_not\0where\0cast\0cast\0cast\0cast\0cast\0copy";
+        "logical_not\0where\0cast\0cast\0cast\0cast\0cast\0copy";
 
 const char* name_of(LaneId lane) noexcept {
   const char* name = kLaneNames;

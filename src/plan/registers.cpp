@@ -11,6 +11,8 @@ namespace nadir {
 
 namespace {
 
+constexpr std::int64_t kLeastValued = 32;  // elements of a row that has a value of its own
+
 bool is_splat(const View& view) noexcept {
   const auto strides = squeezed_strides(view);
   const auto rank = static_cast<std::size_t>(squeezed(view.shape).rank());
@@ -99,6 +101,7 @@ class Maker {
       fusion.members.push_back(member);
     }
     if (fusion.row_rank < 0 && !fusion.has_total) fusion.row_rank = rows_to_repeat(fusion);
+    if (fusion.row_rank < 0) fusion.row_rank = rows_with_values(fusion);
     for (FusedMember& member : fusion.members) {
       for (std::size_t i = 0; i < member.in.size(); ++i) {
         if (member.in[i].access != OperandAccess::kExpanded) continue;
@@ -156,6 +159,22 @@ class Maker {
         for (int rank = 1; rank < fusion.domain.rank(); ++rank) {
           if (repeats_rows(member.step.in[i], rank) && rows_fit(fusion.domain, rank, max_batch_)) return rank;
         }
+      }
+    }
+    return -1;
+  }
+
+  // The rows for which an operand has a value each.
+  int rows_with_values(const Fusion& fusion) const noexcept {
+    for (const FusedMember& member : fusion.members) {
+      for (std::size_t i = 0; i < member.in.size(); ++i) {
+        const View& view = member.step.in[i];
+        if (member.in[i].access != OperandAccess::kExpanded || member.is_row) continue;
+        const auto strides = squeezed_strides(view);
+        int rank = fusion.domain.rank();
+        while (rank > 0 && strides[static_cast<std::size_t>(rank - 1)].factor == 0) --rank;
+        const bool is_long = fusion.domain.count_over(rank, fusion.domain.rank()).at(max_batch_) >= kLeastValued;
+        if (rank > 0 && is_long && rows_fit(fusion.domain, rank, max_batch_)) return rank;
       }
     }
     return -1;

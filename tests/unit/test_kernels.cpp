@@ -30,7 +30,8 @@ void check_sum(const KernelTable& table, std::size_t outer, std::size_t length, 
                    static_cast<std::int64_t>(length),
                    static_cast<std::int64_t>(inner),
                    2.0,
-                   accumulate};
+                   accumulate,
+                   nullptr};
   table.sum[dtype_index<T>()](arguments);
 
   xt::xarray<double> wanted = xt::zeros<double>({outer, inner});
@@ -71,9 +72,104 @@ void sum_of_a_million_tenths_is_accurate(void**) {
   for (const KernelTable* table : tables()) {
     float total = 0;
     Arguments arguments{};
-    arguments.sum = {&total, tenths.data(), 1, 1000000, 1, 1.0, false};
+    arguments.sum = {&total, tenths.data(), 1, 1000000, 1, 1.0, false, nullptr};
     table->sum[0](arguments);
     assert_true(std::fabs(total - 100000.0f) < 0.1f);
+  }
+}
+
+// The sum of products has the bits of the sum of an array of them.
+void check_product_sum(const KernelTable& table, std::size_t outer, std::size_t length) {
+  const auto a = tame_samples<float>(outer * length, 6), b = tame_samples<float>(outer * length, 7);
+  std::vector<float> products(outer * length), wanted(outer), got(outer);
+  for (std::size_t i = 0; i < products.size(); ++i) products[i] = a[i] * b[i];
+  const auto rows = static_cast<std::int64_t>(outer), columns = static_cast<std::int64_t>(length);
+  Arguments arguments{};
+  arguments.sum = {wanted.data(), products.data(), rows, columns, 1, 1.0, false, nullptr};
+  table.sum[dtype_index<float>()](arguments);
+  arguments.sum = {got.data(), a.data(), rows, columns, 1, 1.0, false, b.data()};
+  table.sum[dtype_index<float>()](arguments);
+  assert_true(got == wanted);
+}
+
+template <class T>
+void check_added_rows(const KernelTable& table, std::size_t rows, std::size_t length, bool of_products) {
+  const auto a = tame_samples<T>(rows * length, 8), b = tame_samples<T>(rows * length, 9);
+  const auto before = tame_samples<T>(length, 10);
+  std::vector<T> wanted = before;
+  for (std::size_t row = 0; row < rows; ++row) {
+    for (std::size_t i = 0; i < length; ++i) {
+      const T term = of_products ? a[row * length + i] * b[row * length + i] : a[row * length + i];
+      wanted[i] = wanted[i] + term;
+    }
+  }
+  Guarded<T> out(length, 1);
+  out.fill(before.data());
+  Arguments arguments{};
+  arguments.add_rows = {out.data(), a.data(), of_products ? b.data() : nullptr, static_cast<std::int64_t>(rows),
+                        static_cast<std::int64_t>(length)};
+  table.add_rows[dtype_index<T>()](arguments);
+  for (std::size_t i = 0; i < length; ++i) assert_true(out.data()[i] == wanted[i]);
+  assert_true(out.guards_hold());
+}
+
+// Operations on rows, all that `operands` has a bit for, against one number after another.
+void check_rows(const KernelTable& table, std::size_t rows, std::size_t length, unsigned operands, bool repeats) {
+  const std::size_t count = rows * length;
+  const auto x = tame_samples<float>(count, 11), y = tame_samples<float>(count, 12), z = tame_samples<float>(count, 13);
+  const auto values = tame_samples<float>(4 * rows, 14);
+  const auto has = [&](unsigned bit) { return (operands >> bit & 1u) != 0; };
+  const auto value = [&](unsigned bit, std::size_t number) {
+    return RowArray{has(bit) ? values.data() + number * rows : nullptr, repeats ? 0 : 1};
+  };
+  const auto array = [&](unsigned bit, const std::vector<float>& from) {
+    return RowArray{has(bit) ? from.data() : nullptr, repeats ? 0 : static_cast<std::int64_t>(length)};
+  };
+  Guarded<float> out(count, 1);
+  Arguments arguments{};
+  RowsArguments& r = arguments.rows;
+  r = {out.data(),
+       x.data(),
+       value(0, 0),
+       value(1, 1),
+       array(2, y),
+       array(3, z),
+       value(4, 2),
+       value(5, 3),
+       static_cast<std::int64_t>(rows),
+       static_cast<std::int64_t>(length),
+       has(6)};
+  table.rows[has(2) || has(3) ? 1 : 0](arguments);
+  for (std::size_t row = 0; row < rows; ++row) {
+    const std::size_t at = repeats ? 0 : row;
+    for (std::size_t i = 0; i < length; ++i) {
+      float wanted = x[row * length + i];
+      if (has(0)) wanted = has(6) ? wanted + values[at] : wanted - values[at];
+      if (has(1)) wanted = wanted * values[rows + at];
+      if (has(2)) wanted = wanted * y[at * length + i];
+      const float second = has(4) ? z[at * length + i] * values[2 * rows + at] : z[at * length + i];
+      if (has(3)) wanted = wanted + second;
+      if (has(5)) wanted = wanted + values[3 * rows + at];
+      assert_true(std::memcmp(&wanted, &out.data()[row * length + i], sizeof(float)) == 0);
+    }
+  }
+  assert_true(out.guards_hold());
+}
+
+void passes_over_rows_have_the_bits_of_their_operations(void**) {
+  for (const KernelTable* table : tables()) {
+    for (const std::size_t rows : {0u, 1u, 3u}) {
+      for (const std::size_t length : {1u, 15u, 16u, 33u, 64u, 100u, 700u}) {
+        check_product_sum(*table, rows, length);
+        check_added_rows<float>(*table, rows, length, false);
+        check_added_rows<float>(*table, rows, length, true);
+        check_added_rows<double>(*table, rows, length, false);
+        for (unsigned operands = 0; operands < 128; ++operands) {
+          if (operands >> 6 == 1 && operands % 2 == 0) continue;  // what is not there is not added
+          check_rows(*table, rows, length, operands, operands % 3 == 0);
+        }
+      }
+    }
   }
 }
 
@@ -268,6 +364,7 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(sums_equal_the_reference_for_every_arrangement),
       cmocka_unit_test(sum_of_a_million_tenths_is_accurate),
+      cmocka_unit_test(passes_over_rows_have_the_bits_of_their_operations),
       cmocka_unit_test(products_equal_the_reference_and_all_paths_agree_to_the_bit),
       cmocka_unit_test(large_products_equal_the_reference_to_the_bit_of_a_single_chain),
       cmocka_unit_test(copied_rows_of_products_equal_the_reference_to_the_bit),

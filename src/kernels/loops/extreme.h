@@ -28,7 +28,10 @@ T extreme_contiguous(const T* x, std::int64_t count) {
     }
     T lanes[V::size];
     Lane::at(Lane::at(packs[0], packs[1]), Lane::at(packs[2], packs[3])).store(lanes);
-    for (const T lane : lanes) result = Lane::at(result, lane);
+    for (int half = V::size / 2; half > 0; half /= 2) {
+      for (int j = 0; j < half; ++j) lanes[j] = Lane::at(lanes[j], lanes[j + half]);
+    }
+    result = lanes[0];
   }
   for (; i < count; ++i) result = Lane::at(result, x[i]);
   return result;

@@ -8,31 +8,71 @@
 namespace nadir {
 namespace {
 
+// Only f32 is in a hurry.
 template <class T>
-T sum_leaf(const T* x, std::int64_t count) {
+inline constexpr bool kSumsProducts = sizeof(T) == sizeof(float);
+
+// The numbers that are summed: an array's, or the products of two.
+template <class T>
+struct Terms {
+  const T* x;
+
+  template <class V>
+  V at(std::int64_t i) const {
+    return Width<V>::load(x + i);
+  }
+  Terms from(std::int64_t i) const { return {x + i}; }
+};
+template <class T>
+struct ProductTerms {
+  const T* x;
+  const T* y;
+
+  template <class V>
+  V at(std::int64_t i) const {
+    return Width<V>::load(x + i) * Width<V>::load(y + i);
+  }
+  ProductTerms from(std::int64_t i) const { return {x + i, y + i}; }
+};
+
+// Halves to halves, down to one.
+template <class T>
+T sum_of_lanes(Pack<T> pack) {
+  T lanes[Pack<T>::size];
+  pack.store(lanes);
+#pragma GCC unroll 4
+  for (int half = Pack<T>::size / 2; half > 0; half /= 2) {
+#pragma GCC unroll 8
+    for (int j = 0; j < half; ++j) lanes[j] += lanes[j + half];
+  }
+  return lanes[0];
+}
+
+template <class T, class Source>
+T sum_leaf(Source x, std::int64_t count) {
   using V = Pack<T>;
   constexpr std::int64_t kWidth = V::size;
   std::int64_t i = 0;
   T total = 0;
+  const auto at = [&](std::int64_t k) { return x.template at<V>(k); };
   if (count >= 4 * kWidth) {
-    V sums[4] = {V::load(x), V::load(x + kWidth), V::load(x + 2 * kWidth), V::load(x + 3 * kWidth)};
+    V sums[4] = {at(0), at(kWidth), at(2 * kWidth), at(3 * kWidth)};
     for (i = 4 * kWidth; i + 4 * kWidth <= count; i += 4 * kWidth) {
 #pragma GCC unroll 4
-      for (int j = 0; j < 4; ++j) sums[j] = sums[j] + V::load(x + i + j * kWidth);
+      for (int j = 0; j < 4; ++j) sums[j] = sums[j] + at(i + j * kWidth);
     }
-    T lanes[V::size];
-    ((sums[0] + sums[1]) + (sums[2] + sums[3])).store(lanes);
-    for (int j = 0; j < V::size; ++j) total += lanes[j];
+    for (; i + kWidth <= count; i += kWidth) sums[0] = sums[0] + at(i);
+    total = sum_of_lanes((sums[0] + sums[1]) + (sums[2] + sums[3]));
   }
-  for (; i < count; ++i) total += x[i];
+  for (; i < count; ++i) total += x.template at<T>(i);
   return total;
 }
 
-template <class T>
-T sum_contiguous(const T* x, std::int64_t count) {
-  if (count <= kSumLeaf) return sum_leaf(x, count);
+template <class T, class Source>
+T sum_contiguous(Source x, std::int64_t count) {
+  if (count <= kSumLeaf) return sum_leaf<T>(x, count);
   const std::int64_t half = sum_half(count);
-  return sum_contiguous(x, half) + sum_contiguous(x + half, count - half);
+  return sum_contiguous<T>(x, half) + sum_contiguous<T>(x.from(half), count - half);
 }
 
 // Neighbouring vectors: as many as make a row's part worth fetching.
@@ -97,8 +137,14 @@ void sum_kernel(const Arguments& arguments) noexcept {
   const T* in = static_cast<const T*>(s.in);
   T* out = static_cast<T*>(s.out);
   if (s.inner == 1) {
-    for (std::int64_t o = 0; o < s.outer; ++o) finish_sum(sum_contiguous(in + o * s.length, s.length), s, out + o);
-    return;
+    const auto sum_all = [&](auto terms) {
+      for (std::int64_t o = 0; o < s.outer; ++o)
+        finish_sum(sum_contiguous<T>(terms.from(o * s.length), s.length), s, out + o);
+    };
+    if constexpr (kSumsProducts<T>) {
+      if (s.with) return sum_all(ProductTerms<T>{in, static_cast<const T*>(s.with)});
+    }
+    return sum_all(Terms<T>{in});
   }
   for (std::int64_t o = 0; o < s.outer; ++o, in += s.length * s.inner, out += s.inner) {
     std::int64_t i = 0;
@@ -111,6 +157,31 @@ void sum_kernel(const Arguments& arguments) noexcept {
     sum_by(static_cast<Pack<T>*>(nullptr));
     sum_by(static_cast<T*>(nullptr));
   }
+}
+
+template <class T, class Source>
+void add_rows(T* out, Source in, const AddRowsArguments& a) {
+  std::int64_t i = 0;
+  const auto add_by = [&]<class V>(V*) {
+    for (; i + Width<V>::value <= a.length; i += Width<V>::value) {
+      V total = Width<V>::load(out + i);
+      for (std::int64_t row = 0; row < a.rows; ++row) total = total + in.template at<V>(row * a.length + i);
+      Width<V>::store(total, out + i);
+    }
+  };
+  add_by(static_cast<Pack<T>*>(nullptr));
+  add_by(static_cast<T*>(nullptr));
+}
+
+template <class T>
+void add_rows_kernel(const Arguments& arguments) noexcept {
+  const AddRowsArguments& a = arguments.add_rows;
+  const T* in = static_cast<const T*>(a.in);
+  T* out = static_cast<T*>(a.out);
+  if constexpr (kSumsProducts<T>) {
+    if (a.with) return add_rows(out, ProductTerms<T>{in, static_cast<const T*>(a.with)}, a);
+  }
+  add_rows(out, Terms<T>{in}, a);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "kernels/loops/masks.h"
 #include "kernels/loops/matmul.h"
 #include "kernels/loops/pooling.h"
+#include "kernels/loops/rows.h"
 #include "kernels/loops/sum.h"
 #include "kernels/loops/update.h"
 #include "kernels/table.h"
@@ -70,6 +71,9 @@ namespace {
   put(row, unary_kernel<lanes::copy, float>, unary_kernel<lanes::copy, double>, copy_kernel<std::int32_t>,
       copy_kernel<std::int64_t>, copy_kernel<Mask>);
   set(table.sum, sum_kernel<float>, sum_kernel<double>);
+  set(table.add_rows, add_rows_kernel<float>, add_rows_kernel<double>);
+  table.rows[0] = rows_kernel<false, float>;
+  table.rows[1] = rows_kernel<true, float>;
   set(table.max, extreme_kernel<lanes::maximum, float>, extreme_kernel<lanes::maximum, double>);
   set(table.min, extreme_kernel<lanes::minimum, float>, extreme_kernel<lanes::minimum, double>);
   set(table.matmul, matmul_kernel<float>, matmul_kernel<double>);
