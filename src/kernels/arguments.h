@@ -80,6 +80,14 @@ inline constexpr std::int64_t kRowGap = 16;     // elements between copied rows,
 inline constexpr std::int64_t kSmallTerms =
     32;  // the most terms of a small product, whose columns are a vector at most
 
+inline constexpr std::int64_t kLeastByLanes = 16;  // terms
+
+// Whether a product has one column, and enough terms that lie one after another to be added by lanes: then it is, in whatever number
+// of rows, so that a row's bits do not depend on the others.
+constexpr bool adds_by_lanes(const MatmulArguments& p) {
+  return p.n == 1 && p.a_column == 1 && p.b_row == 1 && p.k >= kLeastByLanes;
+}
+
 constexpr std::int64_t product_scratch(std::int64_t m, std::int64_t k) noexcept {
   const std::int64_t depth = k < kProductDepth ? k : kProductDepth;
   const std::int64_t rows = (m < kPackedRows ? m : kPackedRows) + 8;

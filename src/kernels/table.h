@@ -24,7 +24,7 @@ struct KernelTable {
   // The same bits as matmul, faster for products with few rows, at most kSmallTerms terms and no more columns than a vector's
   // elements, or for one element.
   Kernel small_matmul[kFloatCount];
-  Kernel dot[kFloatCount];
+  Kernel column[kFloatCount];  // of products with one column
   Kernel conv[kFloatCount];
   Kernel conv_input[kFloatCount];
   Kernel conv_weight[kFloatCount];

@@ -46,14 +46,15 @@ double product_cost(const MatmulArguments& p, int width) noexcept {
 }
 
 bool transposing_pays(const MatmulArguments& p, int width) noexcept {
-  if (p.n == 1 && p.m <= kSmallRows && p.k <= kSmallTerms) return false;  // small columns have a way of their own
+  if (adds_by_lanes(p) || (p.n == 1 && p.m <= kSmallRows && p.k <= kSmallTerms))
+    return false;  // columns have ways of their own
   MatmulArguments other = p;
   transpose(other);
   return product_cost(other, width) < product_cost(p, width);
 }
 
 Kernel choose_product(const MatmulArguments& p, const KernelTable& kernels, int dtype) noexcept {
-  if (p.m == 1 && p.n == 1) return kernels.dot[dtype];
+  if (adds_by_lanes(p) || (p.m == 1 && p.n == 1)) return kernels.column[dtype];
   const bool is_small = p.m <= kSmallRows && p.n <= kernels.width[dtype] && p.k <= kSmallTerms;
   return (is_small ? kernels.small_matmul : kernels.matmul)[dtype];
 }
@@ -106,6 +107,19 @@ void resolve_product(const Step& step, const Resolution& at, Record& record, Nes
   record.arguments.nest = {{}, nullptr, storage, 0, nest.rank > 0 ? nest.lengths[0] : 1, 0};
 }
 
+// Terms of a product by one column are laid one after another, so that they may be added by lanes; but for those of a transposed
+// matrix, which is read by its own rows.
+void lay_out_column(Lowering& lowering, Step& step) {
+  View& a = step.in[0];
+  View& b = step.in[1];
+  const int row = a.shape.rank() - 2;
+  if (!b.shape[row + 1].is_one() || a.shape[row + 1].at(lowering.max_batch()) < kLeastByLanes) return;
+  const auto stride = [](const View& view, int axis) { return view.strides[static_cast<std::size_t>(axis)]; };
+  if (stride(b, row) != Extent{1, 0}) b = lowering.dense(b);
+  const bool is_transposed = stride(a, row) == Extent{1, 0} && !a.shape[row].is_one();
+  if (stride(a, row + 1) != Extent{1, 0} && !is_transposed) a = lowering.dense(a);
+}
+
 }  // namespace
 
 void lower_product(Lowering& lowering, NodeIndex result, const Node& product, const View& bias) {
@@ -117,6 +131,7 @@ void lower_product(Lowering& lowering, NodeIndex result, const Node& product, co
   step.in = {lowering.operand(product, 0), lowering.operand(product, 1), bias};
   if (transpose_a) transpose(step.in[0]);
   if (transpose_b) transpose(step.in[1]);
+  lay_out_column(lowering, step);
   const Shape& a = step.in[0].shape;
   const Shape& b = step.in[1].shape;
   const int columns = b.rank() - 1;

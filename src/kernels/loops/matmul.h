@@ -604,10 +604,84 @@ void small_matmul_kernel(const Arguments& arguments) noexcept {
   for (; i < p.m; ++i) vector_rows<1>(p, b, b_row, i);
 }
 
-// A result of one element.
+// -------------------------------------------------------------------------------------------------- products by one column
+
+#if defined(NADIR_SCALAR_KERNELS)
+template <int kRows, class T>
+void sum_lanes(const Pack<T> (&totals)[kRows], T* sums) {
+  for (int r = 0; r < kRows; ++r) sums[r] = totals[r].value;
+}
+#else
+// The lanes, and what is in the lanes `kHalf` further, added; all that counts is in the first `kHalf`.
+template <int kHalf, class T, int... kLanes>
+[[gnu::always_inline]] inline Pack<T> folded(Pack<T> v, std::integer_sequence<int, kLanes...>) {
+  using Register = typename Pack<T>::Batch::register_type;
+  const Register x = v.value;
+  return v + Pack<T>{typename Pack<T>::Batch(Register(__builtin_shufflevector(x, x, (kLanes % kHalf + kHalf)...)))};
+}
+
+// Down to the first `kEnd` lanes.
+template <int kEnd, int kCount, class T>
+[[gnu::always_inline]] inline Pack<T> folded_to(Pack<T> v) {
+  if constexpr (kCount <= kEnd) {
+    return v;
+  } else {
+    return folded_to<kEnd, kCount / 2>(folded<kCount / 2>(v, std::make_integer_sequence<int, Pack<T>::size>()));
+  }
+}
+
+// The sums of the lanes of one vector or of four, halves to halves, at once; there is room for a vector of them.
+template <int kRows, class T>
+[[gnu::always_inline]] inline void sum_lanes(const Pack<T> (&totals)[kRows], T* sums) {
+  using Lanes = std::make_integer_sequence<int, Pack<T>::size>;
+  // The lanes of two vectors in turn: what is half a vector apart is added, and stays in turn.
+  const auto both = [](Pack<T> a, Pack<T> b) {
+    return interleaved<false>(a, b, Lanes()) + interleaved<true>(a, b, Lanes());
+  };
+  if constexpr (kRows == 4 && Pack<T>::size >= 4) {
+    folded_to<4, Pack<T>::size>(both(both(totals[0], totals[2]), both(totals[1], totals[3]))).store(sums);
+  } else {
+    T lanes[Pack<T>::size];
+    for (int r = 0; r < kRows; ++r) {
+      folded_to<1, Pack<T>::size>(totals[r]).store(lanes);
+      sums[r] = lanes[0];
+    }
+  }
+}
+#endif
+
+// Rows of a product by one column, all of whose terms lie one after another: by lanes, whose sums are added in the end, for one chain
+// of terms would wait for itself.
+template <int kRows, class T>
+[[gnu::always_inline]] inline void lane_rows(const MatmulArguments& p, std::int64_t i) {
+  using V = Pack<T>;
+  const T* a = static_cast<const T*>(p.a) + i * p.a_row;
+  const T* b = static_cast<const T*>(p.b);
+  V totals[kRows];
+#pragma GCC unroll 4
+  for (V& total : totals) total = V::splat(0);
+  for (std::int64_t left = p.k; left > 0; left -= V::size, a += V::size, b += V::size) {
+    const V right = load_first(b, left);
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) totals[r] = multiply_add(load_first(a + r * p.a_row, left), right, totals[r]);
+  }
+  T sums[kRows > V::size ? kRows : V::size];
+  sum_lanes(totals, sums);
+  for (int r = 0; r < kRows; ++r) finish_product(sums[r], p, i + r, 0);
+}
+
+// A product by one column.
 template <class T>
-void dot_kernel(const Arguments& arguments) noexcept {
-  column_rows<1, T>(arguments.matmul, 0);
+void column_kernel(const Arguments& arguments) noexcept {
+  const MatmulArguments& p = arguments.matmul;
+  std::int64_t i = 0;
+  if (adds_by_lanes(p)) {
+    for (; i + 4 <= p.m; i += 4) lane_rows<4, T>(p, i);
+    for (; i < p.m; ++i) lane_rows<1, T>(p, i);
+    return;
+  }
+  for (; i + 4 <= p.m; i += 4) column_rows<4, T>(p, i);
+  for (; i < p.m; ++i) column_rows<1, T>(p, i);
 }
 
 }  // namespace
