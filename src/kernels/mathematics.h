@@ -75,14 +75,34 @@ Pack<T> exp_mended(Pack<T> x) {
 #if defined(NADIR_SCALAR_KERNELS)
 
 template <class T>
+Pack<T> at_most(Pack<T> x, T limit) {
+  return choose_greater(x, Pack<T>::splat(limit), Pack<T>::splat(limit), x);
+}
+
+template <class T>
 Pack<T> exp(Pack<T> x) {
   return exp_mended(x);
+}
+template <class T>
+Pack<T> exp_of_negative(Pack<T> x) {
+  return exp(x);
 }
 using raw::tanh;
 
 #else
 
+// NaN stays: where one of the two is, the instruction's result is the second.
+template <class T>
+Pack<T> at_most(Pack<T> x, T limit) {
+  return {xsimd::min(typename Pack<T>::Batch(limit), x.value)};
+}
+template <class T>
+Pack<T> at_least(Pack<T> x, T limit) {
+  return {xsimd::max(typename Pack<T>::Batch(limit), x.value)};
+}
+
 inline Pack<double> exp(Pack<double> x) { return exp_mended(x); }
+inline Pack<double> exp_of_negative(Pack<double> x) { return exp(x); }
 using raw::tanh;
 
 // Floats have exp and tanh of our own, by Cephes' polynomials as xsimd's: what they cost is the chain of their products, and
@@ -115,18 +135,20 @@ struct Power {
 };
 inline Power split_exp(Pack<float> x) {
   constexpr float kCoefficients[] = {1.3997796e-3f, 8.3955629e-3f, 4.1665401e-2f, 1.6666277e-1f, 0.5f};
-  const Pack<float> k{xsimd::nearbyint((x * Pack<float>::splat(1.44269504f)).value)};
+  // What is added has no digits behind the point: the sum is rounded to a whole number.
+  const auto whole = Pack<float>::splat(0x1.8p23f);
+  const auto k = multiply_add(x, Pack<float>::splat(1.44269504f), whole) - whole;
   auto rest = multiply_add(k, Pack<float>::splat(-0.693359375f), x);
   rest = multiply_add(k, Pack<float>::splat(2.12194440e-4f), rest);
   return {multiply_add(polynomial(rest, kCoefficients), rest * rest, rest) + Pack<float>::splat(1), k};
 }
 
-inline Pack<float> exp(Pack<float> x) {
-  const auto most = Pack<float>::splat(89);     // which is infinity
-  const auto least = Pack<float>::splat(-104);  // which is 0
-  const auto split = split_exp(choose_less(x, least, least, choose_greater(x, most, most, x)));
+// For x up to 0; exp(-104) is 0.
+inline Pack<float> exp_of_negative(Pack<float> x) {
+  const auto split = split_exp(at_least(x, -104.0f));
   return times_power_of_2(split.p, split.k);
 }
+inline Pack<float> exp(Pack<float> x) { return exp_of_negative(at_most(x, 89.0f)); }  // exp(89) is infinity
 
 // x + x³ P(x²) near 0, 1 - 2 / (1 + exp(2x)) farther away.
 inline Pack<float> tanh(Pack<float> x) {
@@ -134,8 +156,7 @@ inline Pack<float> tanh(Pack<float> x) {
                                      -3.33332819422e-1f};
   const auto one = Pack<float>::splat(1);
   const auto size = absolute(x);
-  const auto most = Pack<float>::splat(10);  // whose tanh is 1
-  const auto bounded = choose_greater(size, most, most, size);
+  const auto bounded = at_most(size, 10.0f);  // whose tanh is 1
   const auto split = split_exp(bounded + bounded);
   const auto far = one - Pack<float>::splat(2) / (one + times_normal_power_of_2(split.p, split.k));
   const auto square = x * x;
@@ -182,7 +203,7 @@ Pack<T> log2(Pack<T> x) {
 template <class T>
 Pack<T> sigmoid(Pack<T> x) {
   const auto one = Pack<T>::splat(1);
-  const auto e = exp(-absolute(x));
+  const auto e = exp_of_negative(-absolute(x));
   return choose_less(x, Pack<T>::splat(0), e, one) / (one + e);
 }
 
@@ -234,11 +255,6 @@ Pack<T> exp_of_square(Pack<T> x, T factor) {
   const auto rest = (h * h - s) + (x - h) * (x + h);
   const auto e = exp(-(Pack<T>::splat(factor) * s));
   return e - e * (Pack<T>::splat(factor) * rest);
-}
-
-template <class T>
-Pack<T> at_most(Pack<T> x, T limit) {
-  return choose_greater(x, Pack<T>::splat(limit), Pack<T>::splat(limit), x);
 }
 
 // erf(x) / x as a function of x², for |x| <= 1.
