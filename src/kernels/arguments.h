@@ -70,6 +70,7 @@ struct MatmulArguments {
   std::int64_t out_row, out_column;
   bool bias_by_row;
   bool accumulate;
+  bool rectifies;  // max(0, ...) of the elements; then they are not added to out
 };
 
 // The blocks of large products: so many terms at a time, and so many rows of an `a` that has to be copied.

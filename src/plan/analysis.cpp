@@ -123,6 +123,13 @@ void absorb_biases(const Graph& graph, Analysis& analysis) {
   }
 }
 
+void absorb_rectified(const Graph& graph, Analysis& analysis) {
+  for (NodeIndex index = 0; index < graph.size(); ++index) {
+    if (analysis.phases[index] == Phase::kUnneeded || id_of(graph[index]) != OpId::relu) continue;
+    if (is_rectified_product(graph, analysis, index)) analysis.absorbed[analysis.operand(graph[index], 0)] = true;
+  }
+}
+
 void absorb_slopes(const Graph& graph, Analysis& analysis) {
   for (NodeIndex index = 0; index < graph.size(); ++index) {
     if (analysis.phases[index] == Phase::kUnneeded) continue;
@@ -150,8 +157,17 @@ Analysis analyse(Graph& graph, const Wanted& wanted) {
   merge_duplicates(graph, demand, wanted.max_batch, analysis);
   assign_phases(graph, demand, analysis);
   absorb_biases(graph, analysis);
+  absorb_rectified(graph, analysis);
   absorb_slopes(graph, analysis);
   return analysis;
+}
+
+bool is_rectified_product(const Graph& graph, const Analysis& analysis, NodeIndex relu) {
+  const NodeIndex x = analysis.operand(graph[relu], 0);
+  if (analysis.users[x] != 1 || analysis.is_root[x] || !analysis.gradients_from(x).empty()) return false;
+  if (analysis.phases[x] != analysis.phases[relu]) return false;
+  if (id_of(graph[x]) == OpId::matmul) return true;
+  return id_of(graph[x]) == OpId::add && product_with_bias(graph, analysis, x) >= 0;
 }
 
 int product_with_bias(const Graph& graph, const Analysis& analysis, NodeIndex sum) {

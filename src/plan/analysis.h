@@ -52,4 +52,7 @@ Analysis analyse(Graph& graph, const Wanted& wanted);
 // epilogue of the product. -1 if it is not so.
 int product_with_bias(const Graph& graph, const Analysis& analysis, NodeIndex sum);
 
+// Whether a relu is of a product, with a bias or not, that nothing else uses: it rides in the epilogue, too.
+bool is_rectified_product(const Graph& graph, const Analysis& analysis, NodeIndex relu);
+
 }  // namespace nadir

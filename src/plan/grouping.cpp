@@ -35,8 +35,8 @@ bool is_columns(const Step& step) noexcept { return step.kind == Step::Kind::kSu
 
 namespace {
 
-constexpr std::int64_t kLeastColumns = 128;  // a row is added up by a call
-constexpr std::size_t kFarthest = 32;        // so many steps back a group is looked for
+constexpr std::int64_t kLeastColumns = 16;
+constexpr std::size_t kFarthest = 32;  // so many steps back a group is looked for
 
 bool conflict(const Use& a, const Use& b) noexcept {
   return a.object == b.object && (a.writes || b.writes) && !(a.is_aligned && b.is_aligned && a.is_row == b.is_row);

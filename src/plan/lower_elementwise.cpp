@@ -20,14 +20,24 @@ LaneId lane_of(const Node& node) noexcept {
 }
 
 // A sum of a product and a repeated row is that product with a bias.
-bool lower_biased_product(Lowering& lowering, NodeIndex index) {
-  const int product = product_with_bias(lowering.graph(), lowering.analysis(), index);
+// `result` is the sum, or what relu makes of it.
+bool lower_biased_product(Lowering& lowering, NodeIndex sum_index, NodeIndex result) {
+  const int product = product_with_bias(lowering.graph(), lowering.analysis(), sum_index);
   if (product < 0) return false;
   const Analysis& analysis = lowering.analysis();
-  const Node& sum = lowering.graph()[index];
+  const Node& sum = lowering.graph()[sum_index];
   const Node& repeated = lowering.graph()[analysis.operand(sum, static_cast<std::size_t>(1 - product))];
   const View row = lowering.dense(lowering.operand(repeated, 0));
-  lower_product(lowering, index, lowering.graph()[analysis.operand(sum, static_cast<std::size_t>(product))], row);
+  const NodeIndex factors = analysis.operand(sum, static_cast<std::size_t>(product));
+  lower_product(lowering, result, lowering.graph()[factors], row, result != sum_index);
+  return true;
+}
+
+bool lower_rectified_product(Lowering& lowering, NodeIndex index) {
+  if (!is_rectified_product(lowering.graph(), lowering.analysis(), index)) return false;
+  const NodeIndex x = lowering.analysis().operand(lowering.graph()[index], 0);
+  if (lower_biased_product(lowering, x, index)) return true;
+  lower_product(lowering, index, lowering.graph()[x], View{}, true);
   return true;
 }
 
@@ -56,7 +66,8 @@ bool lower_unrepeated(Lowering& lowering, NodeIndex index, Step& step) {
 
 void lower_lane(Lowering& lowering, NodeIndex index) {
   const Node& node = lowering.graph()[index];
-  if (id_of(node) == OpId::add && lower_biased_product(lowering, index)) return;
+  if (id_of(node) == OpId::add && lower_biased_product(lowering, index, index)) return;
+  if (id_of(node) == OpId::relu && lower_rectified_product(lowering, index)) return;
   if (const auto slope = slope_of(lowering.graph(), lowering.analysis(), index)) {
     const View out = lowering.destination(index, false).view;
     return lowering.emit_lane(slope->lane, out, lowering.view(slope->upstream), lowering.view(slope->result));

@@ -79,6 +79,7 @@ void resolve_product(const Step& step, const Resolution& at, Record& record, Nes
   product.out_row = product.n;
   product.out_column = 1;
   product.accumulate = step.accumulate;
+  product.rectifies = step.rectifies;
   const bool is_transposed = transposing_pays(product, at.kernels.width[index_of(step.out.dtype)]);
   if (is_transposed) transpose(product);
   const Kernel kernel = choose_product(product, at.kernels, index_of(step.out.dtype));
@@ -122,12 +123,13 @@ void lay_out_column(Lowering& lowering, Step& step) {
 
 }  // namespace
 
-void lower_product(Lowering& lowering, NodeIndex result, const Node& product, const View& bias) {
+void lower_product(Lowering& lowering, NodeIndex result, const Node& product, const View& bias, bool rectifies) {
   const auto [transpose_a, transpose_b] = product.attributes.as<MatmulAttributes>();
   Step step;
   step.resolver = resolve_product;
   step.kind = Step::Kind::kProduct;
-  step.what = "matmul";
+  step.what = rectifies ? "matmul, relu" : "matmul";
+  step.rectifies = rectifies;
   step.in = {lowering.operand(product, 0), lowering.operand(product, 1), bias};
   if (transpose_a) transpose(step.in[0]);
   if (transpose_b) transpose(step.in[1]);
@@ -145,7 +147,7 @@ void lower_product(Lowering& lowering, NodeIndex result, const Node& product, co
     step.in[1] = lowering.kept_copy(step.in[1]);
   }
   step.may_nest = columns > 1;
-  const auto to = lowering.destination(result, terms <= kProductDepth);
+  const auto to = lowering.destination(result, terms <= kProductDepth && !rectifies);
   step.out = to.view;
   step.accumulate = to.accumulate;
   lowering.add_scratch(step, step.out.dtype, product_scratch(rows, terms));
@@ -153,7 +155,7 @@ void lower_product(Lowering& lowering, NodeIndex result, const Node& product, co
 }
 
 void lower_matmul(Lowering& lowering, NodeIndex index) {
-  lower_product(lowering, index, lowering.graph()[index], View{});
+  lower_product(lowering, index, lowering.graph()[index], View{}, false);
 }
 
 }  // namespace nadir

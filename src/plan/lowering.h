@@ -103,8 +103,8 @@ void lower(Lowering& lowering, NodeIndex index);
 #define OTHER(name) void lower_##name(Lowering& lowering, NodeIndex index);
 #include "ops/registry.def"
 void lower_lane(Lowering& lowering, NodeIndex index);
-// Computes the product `product`, plus a bias if that is not none, as the value of `result`.
-void lower_product(Lowering& lowering, NodeIndex result, const Node& product, const View& bias);
+// Computes the product `product`, plus a bias if that is not none, as the value of `result`; or what relu makes of it.
+void lower_product(Lowering& lowering, NodeIndex result, const Node& product, const View& bias, bool rectifies);
 
 inline Extent product(Extent a, Extent b) noexcept { return {a.factor * b.factor, a.power + b.power}; }
 

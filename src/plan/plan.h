@@ -45,6 +45,7 @@ struct Step {
   LaneId lane = LaneId::copy;
   bool may_nest = false;            // for some batch
   bool accumulate = false;          // add to what is there, where the kernel can
+  bool rectifies = false;           // a product: no element is less than 0
   bool reverse = false;             // of a cumulative sum
   bool has_second_result = false;   // in[1] is written
   std::uint8_t variant = 0;         // which of a family's kernels

@@ -179,7 +179,7 @@ template <class T>
 struct Product {
   std::size_t m, n, k;
   bool transpose_a, transpose_b, has_bias, accumulate;
-  bool transpose_out = false, bias_by_row = false;
+  bool transpose_out = false, bias_by_row = false, rectifies = false;
 };
 
 template <class T>
@@ -209,6 +209,7 @@ std::vector<T> multiply(const KernelTable& table, const Kernel kernel, const Pro
   matmul.out_row = p.transpose_out ? 1 : n;
   matmul.out_column = p.transpose_out ? m : 1;
   matmul.bias_by_row = p.bias_by_row;
+  matmul.rectifies = p.rectifies;
   matmul.accumulate = p.accumulate;
   kernel(arguments);
   assert_true(out.guards_hold());
@@ -230,6 +231,7 @@ T sum_by_lanes(const KernelTable& table, const Product<T>& p, const T* a, const 
     for (std::size_t l = 0; l < half; ++l) lanes[l] += lanes[l + half];
   }
   const T sum = p.has_bias ? lanes[0] + bias[p.bias_by_row ? row : 0] : lanes[0];
+  if (p.rectifies) return sum < 0 ? T(0) : sum;
   return p.accumulate ? T(1) + sum : sum;
 }
 
@@ -259,11 +261,13 @@ void check_product(const KernelTable& table, const Product<T>& p) {
       }
       if (p.has_bias) sum += bias[p.bias_by_row ? i : j];
       if (p.accumulate) sum += 1;
+      if (p.rectifies) sum = std::max(sum, 0.0L);
       const std::size_t at = p.transpose_out ? j * p.m + i : i * p.n + j;
       const long double error = std::fabs(sum - static_cast<long double>(got[at]));
       assert_true(error <= static_cast<long double>(std::numeric_limits<T>::epsilon()) * (size + 4) * (p.k + 4));
       if (p.has_bias) chain = chain + bias[p.bias_by_row ? i : j];
       if (p.accumulate) chain = T(1) + chain;
+      if (p.rectifies && chain < 0) chain = 0;
       assert_true(same_bits(got[at], chain));
       assert_true(same_bits(small[at], chain));
     }
@@ -285,11 +289,15 @@ void products_equal_the_reference_and_all_paths_agree_to_the_bit(void**) {
     for (const std::size_t m : {0u, 1u, 3u, 4u, 9u, 10u}) {
       for (const std::size_t n : {0u, 1u, 5u, 8u, 16u, 35u, 70u}) {
         for (const std::size_t k : {0u, 1u, 6u, 16u, 33u}) {
-          for (unsigned flags = 0; flags < 64; ++flags) {
+          for (unsigned flags = 0; flags < 128; ++flags) {
+            const bool rectifies = flags & 64u;
+            if (rectifies && (flags & 8u)) continue;
             const bool ta = flags & 1u, tb = flags & 2u, has_bias = flags & 4u, accumulate = flags & 8u;
             const bool transpose_out = flags & 16u, bias_by_row = flags & 32u;
-            check_product<float>(*table, {m, n, k, ta, tb, has_bias, accumulate, transpose_out, bias_by_row});
-            check_product<double>(*table, {m, n, k, ta, tb, has_bias, accumulate, transpose_out, bias_by_row});
+            check_product<float>(*table,
+                                 {m, n, k, ta, tb, has_bias, accumulate, transpose_out, bias_by_row, rectifies});
+            check_product<double>(*table,
+                                  {m, n, k, ta, tb, has_bias, accumulate, transpose_out, bias_by_row, rectifies});
           }
         }
       }

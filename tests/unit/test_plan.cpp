@@ -223,6 +223,22 @@ void bias_rides_with_its_product(void**) {
   assert_true(plan.forward[0].in[2].place.region == Place::Region::kParameter);
 }
 
+void relu_rides_with_its_product(void**) {
+  Fixture f;
+  Graph& g = *f.graph;
+  const Expr x = input(g, "x", DType::kF32, shape_of({-1, 4}));
+  const Expr w = param(g, "w", DType::kF32, shape_of({4, 2}), {});
+  const Expr b = param(g, "b", DType::kF32, shape_of({2}), {});
+  const Expr bare = matmul(x, w, false, false);
+  const Expr biased = add(matmul(x, w, false, false), b);
+  assert_int_equal(steps_of(g, {relu(bare)}), 1);
+  assert_int_equal(steps_of(g, {relu(biased)}), 1);
+  // Not where the product, or the sum, is read as well.
+  assert_int_equal(steps_of(g, {relu(bare), bare}), 2);
+  assert_int_equal(steps_of(g, {relu(biased), biased}), 2);
+  assert_int_equal(steps_of(g, {relu(biased), neg(biased)}), 2);
+}
+
 void product_that_is_read_keeps_its_bias_apart(void**) {
   Fixture f;
   const Expr x = input(*f.graph, "x", DType::kF32, shape_of({-1, 4}));
@@ -577,6 +593,7 @@ int main() {
       cmocka_unit_test(what_only_a_group_reads_takes_no_memory),
       cmocka_unit_test(a_group_ends_where_others_need_its_results),
       cmocka_unit_test(bias_rides_with_its_product),
+      cmocka_unit_test(relu_rides_with_its_product),
       cmocka_unit_test(product_that_is_read_keeps_its_bias_apart),
       cmocka_unit_test(slices_and_permutations_move_nothing),
       cmocka_unit_test(slice_of_leading_rows_is_dense),

@@ -35,6 +35,7 @@ struct Tile {
   std::int64_t a_row, a_column, b_row, out_row, k;
   bool continues;   // out has the sum of the terms before
   bool accumulate;  // out has what the finished sum is added to
+  bool rectifies;   // of the finished sums none is to be negative
 };
 
 // The totals stay in registers if the loops over them are unrolled, which -O2 of GCC 12 does not do by itself: it is 3.6 times as
@@ -187,6 +188,21 @@ template <class T, int kColumns>
 inline constexpr bool kHasTen = false;
 #endif
 
+// No result less than 0, as relu says it. They have just been stored, and are in the cache.
+template <class T>
+[[gnu::noinline]] void rectify(T* out, std::int64_t row, std::int64_t column, std::int64_t rows, std::int64_t columns) {
+  if (column != 1 && row == 1) return rectify(out, column, row, columns, rows);
+  const auto zero = Pack<T>::splat(0);
+  for (; rows > 0; --rows, out += row) {
+    std::int64_t c = 0;
+    for (; column == 1 && c + Pack<T>::size <= columns; c += Pack<T>::size) {
+      const auto x = Pack<T>::load(out + c);
+      choose_less(x, zero, zero, x).store(out + c);
+    }
+    for (; c < columns; ++c) out[c * column] = choose_less(out[c * column], T(0), T(0), out[c * column]);
+  }
+}
+
 // How many of the rows that are left make a tile.
 inline std::int64_t rows_of_tile(std::int64_t left, bool takes_ten) {
   if (left == 10 && takes_ten) return 10;
@@ -327,6 +343,7 @@ void product_lines(const MatmulArguments& p, Tile<T>& t, std::int64_t width, std
     ahead.fetch(ahead_count);
     if (fetches) fetch_results(next, rows, t.out_row, width);
     run_tile(t, width, tile_rows);
+    if (t.rectifies) rectify(t.out, t.out_row, 1, tile_rows, width);
     t.a += tile_rows == kTileRows ? a_next : tile_rows * t.a_row;
     t.out = next;
   }
@@ -353,6 +370,10 @@ void product_elsewhere(const MatmulArguments& p, Tile<T>& t, std::int64_t width,
       t.out += tile_rows * width;
     }
     store_results(results, width, p, at, is_last);
+    if (is_last && p.rectifies) {
+      T* const out = static_cast<T*>(p.out) + at.row * p.out_row + at.column * p.out_column;
+      rectify(out, p.out_row, p.out_column, at.rows, at.columns);
+    }
   }
 }
 
@@ -367,6 +388,7 @@ void product_panel(const MatmulArguments& p, Tile<T>& t, std::int64_t width, std
   t.continues = l > 0;
   t.bias = is_direct && is_last && p.bias ? static_cast<const T*>(p.bias) + block.column : nullptr;
   t.accumulate = is_direct && p.accumulate;
+  t.rectifies = is_last && p.rectifies;
   if (is_direct) {
     t.out = static_cast<T*>(p.out) + block.row * p.out_row + block.column;
     t.out_row = p.out_row;
@@ -391,6 +413,7 @@ std::int64_t product_row(const MatmulArguments& p, Tile<T> t, const T* b, std::i
     t.out = static_cast<T*>(p.out) + column;
     t.bias = is_last && p.bias ? static_cast<const T*>(p.bias) + column : nullptr;
     product_tile<1, 4>(t);
+    if (is_last && p.rectifies) rectify(t.out, kWide, 1, 1, kWide);
   }
   return column;
 }
@@ -575,8 +598,7 @@ std::int64_t vector_lines(const MatmulArguments& p, const T* b, std::int64_t b_r
 }
 
 template <class T>
-void small_matmul_kernel(const Arguments& arguments) noexcept {
-  const MatmulArguments& p = arguments.matmul;
+[[gnu::always_inline]] inline void multiply_small(const MatmulArguments& p) {
   std::int64_t i = 0;
   if (p.n == 1) {
     for (; i + 4 <= p.m; i += 4) column_rows<4, T>(p, i);
@@ -602,6 +624,13 @@ void small_matmul_kernel(const Arguments& arguments) noexcept {
   if (is_line && p.m >= kTileRows) i = vector_lines(p, b, b_row);
   for (; i + 4 <= p.m; i += 4) vector_rows<4>(p, b, b_row, i);
   for (; i < p.m; ++i) vector_rows<1>(p, b, b_row, i);
+}
+
+template <class T>
+void small_matmul_kernel(const Arguments& arguments) noexcept {
+  const MatmulArguments& p = arguments.matmul;
+  multiply_small<T>(p);
+  if (p.rectifies) rectify(static_cast<T*>(p.out), p.out_row, p.out_column, p.m, p.n);
 }
 
 // -------------------------------------------------------------------------------------------------- products by one column
@@ -678,10 +707,10 @@ void column_kernel(const Arguments& arguments) noexcept {
   if (adds_by_lanes(p)) {
     for (; i + 4 <= p.m; i += 4) lane_rows<4, T>(p, i);
     for (; i < p.m; ++i) lane_rows<1, T>(p, i);
-    return;
   }
   for (; i + 4 <= p.m; i += 4) column_rows<4, T>(p, i);
   for (; i < p.m; ++i) column_rows<1, T>(p, i);
+  if (p.rectifies) rectify(static_cast<T*>(p.out), p.out_row, p.out_column, p.m, p.n);
 }
 
 }  // namespace
