@@ -33,8 +33,8 @@ void transpose(MatmulArguments& p) noexcept {
 double product_cost(const MatmulArguments& p, int width) noexcept {
   constexpr double kCopy = 2;                     // of a vector into a panel
   const double transposed = width == 16 ? 5 : 8;  // likewise, across the lines
-  constexpr double kGather = 8;                   // of a result that other terms are added to
-  constexpr double kScatter = 2;                  // of a result
+  constexpr double kGather = 2;                   // of a result that other terms are added to
+  constexpr double kScatter = 1;                  // of a result
   const std::int64_t columns = (p.n + width - 1) / width;
   const double vectors = static_cast<double>(columns) * static_cast<double>(p.k);
   const double copies = p.b_column != 1 ? transposed : p.n % width != 0 ? kCopy : 0;
