@@ -99,6 +99,45 @@ std::byte* bytes_at(const void* address) noexcept {
   return const_cast<std::byte*>(static_cast<const std::byte*>(address));
 }
 
+// A product of which about half is left out: by blocks of rows or of columns, with as much of another index as each of them needs.
+// Of results that are not wanted the rest becomes 0, as a sum of no terms.
+void run_lower(const Nest& nest, const MatmulArguments& whole) noexcept {
+  constexpr std::int64_t kBlock = 32;
+  enum : std::size_t { kRows, kColumns, kTerms };
+  const auto size = static_cast<std::int64_t>(nest.element_sizes[0]);
+  // By columns, if there is the choice: what is copied of b is copied once then.
+  const bool has_columns = nest.less == kColumns || nest.more == kColumns;
+  const std::size_t along = has_columns ? kColumns : kRows;
+  const std::size_t other = nest.less + nest.more - along;
+  const std::int64_t lengths[] = {whole.m, whole.n, whole.k};
+  std::int64_t at[3] = {};
+  std::int64_t counts[3];
+  for (std::int64_t first = 0; first < lengths[along]; first += kBlock) {
+    const std::int64_t count = std::min(kBlock, lengths[along] - first);
+    const bool is_upto = nest.more == along;
+    const std::int64_t border = std::min(is_upto ? first + count : first, lengths[other]);
+    for (const bool is_rest : {false, true}) {
+      if (is_rest && other == kTerms) break;
+      const bool is_before = is_upto != is_rest;
+      std::copy_n(lengths, 3, counts);
+      counts[along] = count;
+      counts[other] = is_before ? border : lengths[other] - border;
+      at[along] = first;
+      at[other] = is_before ? 0 : border;
+      Arguments arguments;
+      MatmulArguments& p = arguments.matmul = whole;
+      p.m = counts[kRows];
+      p.n = counts[kColumns];
+      p.k = is_rest ? 0 : counts[kTerms];
+      p.a = bytes_at(p.a) + (at[kRows] * p.a_row + at[kTerms] * p.a_column) * size;
+      p.b = bytes_at(p.b) + (at[kTerms] * p.b_row + at[kColumns] * p.b_column) * size;
+      p.out = bytes_at(p.out) + (at[kRows] * p.out_row + at[kColumns] * p.out_column) * size;
+      if (p.bias) p.bias = bytes_at(p.bias) + at[p.bias_by_row ? kRows : kColumns] * size;
+      if (counts[other] > 0 || other == kTerms) nest.kernel(arguments);
+    }
+  }
+}
+
 }  // namespace
 
 void Nest::append(std::int64_t length, const std::array<std::int64_t, kMostOperands + 1>& operand_strides) noexcept {
@@ -146,7 +185,7 @@ void run_products(const Arguments& arguments) noexcept {
     one.matmul.out = start[0];
     one.matmul.a = start[1];
     one.matmul.b = start[2];
-    nest.kernel(one);
+    nest.less == nest.more ? nest.kernel(one) : run_lower(nest, one.matmul);
   });
 }
 
