@@ -121,18 +121,18 @@ std::byte* bytes_at(const void* address) noexcept {
 // A product of which about half is left out: by blocks of rows or of columns, with as much of another index as each of them needs.
 // Of results that are not wanted the rest becomes 0, as a sum of no terms.
 void run_lower(const Nest& nest, const MatmulArguments& whole) noexcept {
-  constexpr std::int64_t kBlock = 32;
   enum : std::size_t { kRows, kColumns, kTerms };
   const auto size = static_cast<std::int64_t>(nest.element_sizes[0]);
   // By columns, if there is the choice: what is copied of b is copied once then.
   const bool has_columns = nest.less == kColumns || nest.more == kColumns;
   const std::size_t along = has_columns ? kColumns : kRows;
+  const std::int64_t block = has_columns ? 32 : 16;  // a panel, or a few tiles
   const std::size_t other = nest.less + nest.more - along;
   const std::int64_t lengths[] = {whole.m, whole.n, whole.k};
   std::int64_t at[3] = {};
   std::int64_t counts[3];
-  for (std::int64_t first = 0; first < lengths[along]; first += kBlock) {
-    const std::int64_t count = std::min(kBlock, lengths[along] - first);
+  for (std::int64_t first = 0; first < lengths[along]; first += block) {
+    const std::int64_t count = std::min(block, lengths[along] - first);
     const bool is_upto = nest.more == along;
     const std::int64_t border = std::min(is_upto ? first + count : first, lengths[other]);
     for (const bool is_rest : {false, true}) {
