@@ -49,7 +49,15 @@ struct Masks {
   }
 };
 
-Expr scores_of(Expr query, Expr key, double factor) { return matmul(scale(query, factor), key, false, true); }
+// `is_causal`: those above the diagonal will not count.
+Expr scores_of(Expr query, Expr key, double factor, bool is_causal) {
+  return matmul(scale(query, factor), key, false, true, is_causal ? Lower::kResult : Lower::kNone);
+}
+
+// `is_causal`: weights above the diagonal are 0.
+Expr weighted(Expr weights, Expr value, bool is_causal) {
+  return matmul(weights, value, false, false, is_causal ? Lower::kA : Lower::kNone);
+}
 
 Expr weights_of(Expr scores, const Masks& masks, double probability) {
   if (!masks.added.is_none()) scores = add(scores, masks.added);
@@ -160,7 +168,7 @@ Expr scaled_dot_product_attention(Expr query, Expr key, Expr value, Expr mask, O
   check_equal(key, "key", -2, value, "value", -2);
   check_leading(query, "query", key, "key");
 
-  const Expr scores = scores_of(query, key, factor);
+  const Expr scores = scores_of(query, key, factor, is_causal);
   check_leading(scores, "query · keyᵀ", value, "value");
   Masks masks;
   if (!mask.is_none()) {
@@ -172,7 +180,7 @@ Expr scaled_dot_product_attention(Expr query, Expr key, Expr value, Expr mask, O
     (mask.dtype() == DType::kU8 ? masks.allowed : masks.added) = mask;
   }
   if (is_causal) masks.allow_causally(query, key, -2);
-  return matmul(weights_of(scores, masks, probability), value, false, false);
+  return weighted(weights_of(scores, masks, probability), value, is_causal);
 }
 
 MultiHeadOutputs multi_head_attention(const char* name, const MultiHeadInputs& inputs, std::int64_t heads,
@@ -238,7 +246,7 @@ MultiHeadOutputs multi_head_attention(const char* name, const MultiHeadInputs& i
   const Expr v = projected(value, 2);
 
   const auto head_size = static_cast<double>(multi.head_size());
-  const Expr scores = scores_of(q, k, 1 / std::sqrt(head_size));
+  const Expr scores = scores_of(q, k, 1 / std::sqrt(head_size), is_causal);
   const Shape shape = scores.shape();  // [batch, heads, queries, keys]
   Masks masks;
   if (!attn_mask.is_none()) {
@@ -268,7 +276,7 @@ MultiHeadOutputs multi_head_attention(const char* name, const MultiHeadInputs& i
   if (is_causal) masks.allow_causally(query, key, length_axis);
 
   Expr attention = weights_of(scores, masks, probability);
-  const Expr heads_joined = multi.side_by_side(matmul(attention, v, false, false));
+  const Expr heads_joined = multi.side_by_side(weighted(attention, v, is_causal));
   const Expr out_weight = layer.param("out_proj.weight", dtype, constant_shape({size, size}), uniform_by_fan(size));
   const Expr out_bias = has_bias ? layer.param("out_proj.bias", dtype, constant_shape({size}), {}) : Expr();
   const Expr y = linear_of(heads_joined, out_weight, out_bias);

@@ -21,11 +21,12 @@ Shape with_matrix(Shape shape, Dim rows, Dim columns) {
 }
 
 // The product of matrices whose leading dimensions are the same.
-Expr product_of_matrices(Expr a, Expr b, bool transpose_a, bool transpose_b) {
+Expr product_of_matrices(Expr a, Expr b, bool transpose_a, bool transpose_b, Lower lower = Lower::kNone) {
   const int columns = a.shape().rank() - 1;
   const Shape shape = with_matrix(leading(a.shape()), a.shape()[columns - (transpose_a ? 0 : 1)],
                                   b.shape()[columns - (transpose_b ? 1 : 0)]);
-  return add_node(OpId::matmul, {a, b}, a.dtype(), shape, Attributes(MatmulAttributes{transpose_a, transpose_b}));
+  return add_node(OpId::matmul, {a, b}, a.dtype(), shape,
+                  Attributes(MatmulAttributes{transpose_a, transpose_b, lower}));
 }
 
 // One matrix for all of a: its rows are those of one tall matrix.
@@ -47,7 +48,7 @@ Expr as_column(Expr x) { return reshape(x, with_matrix(Shape(), x.shape()[0], Di
 
 }  // namespace
 
-Expr matmul(Expr a, Expr b, bool transpose_a, bool transpose_b) {
+Expr matmul(Expr a, Expr b, bool transpose_a, bool transpose_b, Lower lower) {
   check_same_dtype(a, b);
   check_float(a, "a");
   const int rank_a = a.shape().rank();
@@ -69,14 +70,15 @@ Expr matmul(Expr a, Expr b, bool transpose_a, bool transpose_b) {
   if (!common) fail(Status::kShape, "a ", a, ", b ", b, "; wants leading dimensions that broadcast");
 
   Expr y;
-  if (right.shape().rank() == 2 && left.shape().rank() > 2 && !transpose_a && leading_a.batch_dimensions() < 2) {
+  const bool is_tall = right.shape().rank() == 2 && left.shape().rank() > 2 && lower == Lower::kNone;
+  if (is_tall && !transpose_a && leading_a.batch_dimensions() < 2) {
     y = product_with_matrix(left, right, transpose_b);
   } else {
     const auto repeated = [&](Expr x) {
       const int columns = x.shape().rank() - 1;
       return broadcast_to(x, with_matrix(*common, x.shape()[columns - 1], x.shape()[columns]));
     };
-    y = product_of_matrices(repeated(left), repeated(right), transpose_a, transpose_b);
+    y = product_of_matrices(repeated(left), repeated(right), transpose_a, transpose_b, lower);
   }
   Shape shape;
   for (int axis = 0; axis < y.shape().rank(); ++axis) {
@@ -101,15 +103,27 @@ void describe_matmul(Text& text, const Node& node) {
   const auto attributes = node.attributes.as<MatmulAttributes>();
   if (attributes.transpose_a) text << ", transpose_a=1";
   if (attributes.transpose_b) text << ", transpose_b=1";
+  if (attributes.lower != Lower::kNone) text << ", lower=" << static_cast<int>(attributes.lower);
 }
 
-// For Y = A·B: dA = dY·Bᵀ and dB = Aᵀ·dY; a transposed operand's gradient is the transpose of that.
+// For Y = A·B: dA = dY·Bᵀ and dB = Aᵀ·dY; a transposed operand's gradient is the transpose of that. What counts below its
+// diagonal alone does so in these too, or its gradient does.
 Expr matmul_gradient(const Backward& d, int operand) {
-  const auto [ta, tb] = d.y.node().attributes.as<MatmulAttributes>();
+  const auto [ta, tb, lower] = d.y.node().attributes.as<MatmulAttributes>();
+  // Where it is in the product of first and second, which are dY and the other operand or the other way round.
+  const Lower wanted = operand == 0 ? Lower::kA : Lower::kB;
+  const auto lower_if = [&](bool gy_is_first) {
+    if (lower == Lower::kNone || lower == wanted) return lower == wanted ? Lower::kResult : Lower::kNone;
+    return (lower == Lower::kResult) == gy_is_first ? Lower::kA : Lower::kB;
+  };
   const Expr a = d.x(0);
   const Expr b = d.x(1);
-  if (operand == 0) return ta ? product_of_matrices(b, d.gy, tb, true) : product_of_matrices(d.gy, b, false, !tb);
-  return tb ? product_of_matrices(d.gy, a, true, ta) : product_of_matrices(a, d.gy, !ta, false);
+  if (operand == 0) {
+    return ta ? product_of_matrices(b, d.gy, tb, true, lower_if(false))
+              : product_of_matrices(d.gy, b, false, !tb, lower_if(true));
+  }
+  return tb ? product_of_matrices(d.gy, a, true, ta, lower_if(true))
+            : product_of_matrices(a, d.gy, !ta, false, lower_if(false));
 }
 
 }  // namespace nadir

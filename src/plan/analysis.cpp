@@ -45,7 +45,11 @@ void differentiate(Graph& graph, NodeIndex loss, Analysis& analysis) {
   if (xs.empty()) fail(Status::kArgument, "loss \"", graph[loss].name(), "\" depends on no parameter that is trained");
   std::pmr::vector<NodeIndex> out(xs.size(), kNoNode, &graph.host());
   gradients(Expr(graph, loss), Expr(), xs, out);
-  for (std::size_t i = 0; i < out.size(); ++i) analysis.gradients[i].gradient = out[i];
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    // What is reshaped is in its place already, if it is computed there.
+    while (id_of(graph[out[i]]) == OpId::reshape) out[i] = graph[out[i]].inputs[0];
+    analysis.gradients[i].gradient = out[i];
+  }
 }
 
 bool is_constant(const Node& node, const Analysis& analysis) {

@@ -29,6 +29,20 @@ void transpose(MatmulArguments& p) noexcept {
   p.bias_by_row = !p.bias_by_row;
 }
 
+// Of the indices of a product's rows, columns and terms (0, 1, 2): the one that is at most the other. The same twice: none is.
+struct Order {
+  std::uint8_t less, more;
+};
+
+// An operand as it is stored has the greater index first.
+Order order_of(const MatmulAttributes& attributes) noexcept {
+  const Order orders[] = {{0, 0}, {2, 0}, {1, 2}, {1, 0}};
+  const Order order = orders[static_cast<int>(attributes.lower)];
+  const bool is_turned = (attributes.lower == Lower::kA && attributes.transpose_a) ||
+                         (attributes.lower == Lower::kB && attributes.transpose_b);
+  return is_turned ? Order{order.more, order.less} : order;
+}
+
 // Vector instructions, about, of a product whose lanes run along n.
 double product_cost(const MatmulArguments& p, int width) noexcept {
   constexpr double kCopy = 2;                     // of a vector into a panel
@@ -86,7 +100,7 @@ void resolve_product(const Step& step, const Resolution& at, Record& record, Nes
   record.element_sizes.fill(static_cast<std::uint8_t>(size_of(step.out.dtype)));
   record.scratch_step = step.scratch_step;
   record.form = Record::Form::kProduct;
-  if (row == 0) {
+  if (!step.may_nest) {
     record.kernel = kernel;
     record.arguments.matmul = product;
     return;
@@ -100,6 +114,10 @@ void resolve_product(const Step& step, const Resolution& at, Record& record, Nes
     const std::int64_t length = a.shape[static_cast<int>(axis)].at(at.batch);
     nest.append(length, {out_stride, is_transposed ? b_stride : a_stride, is_transposed ? a_stride : b_stride, 0});
   }
+  // Rows and columns have changed places if the product was.
+  const auto index = [is_transposed](int i) { return static_cast<std::uint8_t>(is_transposed && i < 2 ? 1 - i : i); };
+  nest.less = index(step.variant / 3);
+  nest.more = index(step.variant % 3);
   nest.kernel = kernel;
   nest.product = product;
   *storage = nest;
@@ -124,15 +142,15 @@ void lay_out_column(Lowering& lowering, Step& step) {
 }  // namespace
 
 void lower_product(Lowering& lowering, NodeIndex result, const Node& product, const View& bias, bool rectifies) {
-  const auto [transpose_a, transpose_b] = product.attributes.as<MatmulAttributes>();
+  const auto attributes = product.attributes.as<MatmulAttributes>();
   Step step;
   step.resolver = resolve_product;
   step.kind = Step::Kind::kProduct;
   step.what = rectifies ? "matmul, relu" : "matmul";
   step.rectifies = rectifies;
   step.in = {lowering.operand(product, 0), lowering.operand(product, 1), bias};
-  if (transpose_a) transpose(step.in[0]);
-  if (transpose_b) transpose(step.in[1]);
+  if (attributes.transpose_a) transpose(step.in[0]);
+  if (attributes.transpose_b) transpose(step.in[1]);
   lay_out_column(lowering, step);
   const Shape& a = step.in[0].shape;
   const Shape& b = step.in[1].shape;
@@ -146,7 +164,9 @@ void lower_product(Lowering& lowering, NodeIndex result, const Node& product, co
   if (is_turned && is_weight && !lowering.trains() && a[columns - 1].at(most) <= kFewRows) {
     step.in[1] = lowering.kept_copy(step.in[1]);
   }
-  step.may_nest = columns > 1;
+  const Order order = order_of(attributes);
+  step.variant = static_cast<std::uint8_t>(3 * order.less + order.more);
+  step.may_nest = columns > 1 || order.less != order.more;
   const auto to = lowering.destination(result, terms <= kProductDepth && !rectifies);
   step.out = to.view;
   step.accumulate = to.accumulate;

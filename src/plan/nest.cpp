@@ -28,45 +28,64 @@ void move_elements(std::size_t size, std::byte* to, std::int64_t to_stride, cons
   }
 }
 
-// One line along the last dimension, with operands as they start.
-void run_line(const NestArguments& a, std::byte* const* start) noexcept {
-  const Nest& nest = *a.nest;
-  const auto last = static_cast<std::size_t>(nest.rank - 1);
-  const std::int64_t length = nest.lengths[last];
-  alignas(64) std::byte strips[kMostOperands + 1][kStrip * sizeof(double)];
+// How the lines along the last dimension are run.
+struct Lines {
+  const NestArguments& nest;
+  std::int64_t length;
+  std::int64_t strides[kMostOperands + 1] = {};
+  bool scatters, in_strips;
   Arguments line{};
-  line.lane = a.lane;
-  line.lane.splat = 0;
 
-  const bool scatters = nest.strides[0][last] != 1;
-  bool in_strips = scatters;
-  for (std::size_t operand = 1; operand <= kMostOperands; ++operand) {
-    if (!a.lane.in[operand - 1]) continue;
-    const std::int64_t stride = nest.strides[operand][last];
-    if (stride == 0) line.lane.splat |= 1u << (operand - 1);
-    in_strips = in_strips || stride > 1 || stride < 0;
-  }
-  const auto step_of = [&](std::size_t operand) {
-    return nest.strides[operand][last] * static_cast<std::int64_t>(nest.element_sizes[operand]);
-  };
-  const std::int64_t strip = in_strips ? kStrip : length;
-  for (std::int64_t done = 0; done < length; done += strip) {
-    line.lane.count = std::min(strip, length - done);
-    std::byte* const out = start[0] + done * step_of(0);
-    line.lane.out = scatters ? strips[0] : out;
+  explicit Lines(const NestArguments& a) noexcept : nest(a) {
+    const auto last = static_cast<std::size_t>(a.nest->rank - 1);
+    length = a.nest->lengths[last];
+    line.lane = a.lane;
+    line.lane.count = length;
+    line.lane.splat = 0;
+    strides[0] = a.nest->strides[0][last];
+    in_strips = scatters = strides[0] != 1;
     for (std::size_t operand = 1; operand <= kMostOperands; ++operand) {
       if (!a.lane.in[operand - 1]) continue;
-      const std::byte* from = start[operand] + done * step_of(operand);
-      line.lane.in[operand - 1] = from;
-      if (nest.strides[operand][last] == 0 || nest.strides[operand][last] == 1) continue;
-      move_elements(nest.element_sizes[operand], strips[operand], 1, from, nest.strides[operand][last],
-                    line.lane.count);
-      line.lane.in[operand - 1] = strips[operand];
+      strides[operand] = a.nest->strides[operand][last];
+      if (strides[operand] == 0) line.lane.splat |= 1u << (operand - 1);
+      in_strips = in_strips || strides[operand] > 1 || strides[operand] < 0;
     }
-    a.kernel(line);
-    if (scatters) move_elements(nest.element_sizes[0], out, nest.strides[0][last], strips[0], 1, line.lane.count);
   }
-}
+
+  // One line, with operands as they start.
+  void run(std::byte* const* start) noexcept {
+    if (in_strips) return run_in_strips(start);
+    line.lane.out = start[0];
+    // One by one: loads of several at once would wait for the stores of each, which have just been made.
+    for (std::size_t i = 0; i < kMostOperands; ++i) {
+      if (start[i + 1]) line.lane.in[i] = start[i + 1];
+    }
+    nest.kernel(line);
+  }
+
+  void run_in_strips(std::byte* const* start) noexcept {
+    alignas(64) std::byte strips[kMostOperands + 1][kStrip * sizeof(double)];
+    const auto& sizes = nest.nest->element_sizes;
+    const auto step_of = [&](std::size_t operand) {
+      return strides[operand] * static_cast<std::int64_t>(sizes[operand]);
+    };
+    for (std::int64_t done = 0; done < length; done += kStrip) {
+      line.lane.count = std::min(kStrip, length - done);
+      std::byte* const out = start[0] + done * step_of(0);
+      line.lane.out = scatters ? strips[0] : out;
+      for (std::size_t operand = 1; operand <= kMostOperands; ++operand) {
+        if (!nest.lane.in[operand - 1]) continue;
+        const std::byte* from = start[operand] + done * step_of(operand);
+        line.lane.in[operand - 1] = from;
+        if (strides[operand] == 0 || strides[operand] == 1) continue;
+        move_elements(sizes[operand], strips[operand], 1, from, strides[operand], line.lane.count);
+        line.lane.in[operand - 1] = strips[operand];
+      }
+      nest.kernel(line);
+      if (scatters) move_elements(sizes[0], out, strides[0], strips[0], 1, line.lane.count);
+    }
+  }
+};
 
 // Calls f with the operands' addresses for each element of the first `rank` dimensions, within the part of the first of them.
 template <class F>
@@ -97,6 +116,45 @@ void for_each_element(const Nest& nest, const NestArguments& part, int rank, std
 
 std::byte* bytes_at(const void* address) noexcept {
   return const_cast<std::byte*>(static_cast<const std::byte*>(address));
+}
+
+// A product of which about half is left out: by blocks of rows or of columns, with as much of another index as each of them needs.
+// Of results that are not wanted the rest becomes 0, as a sum of no terms.
+void run_lower(const Nest& nest, const MatmulArguments& whole) noexcept {
+  enum : std::size_t { kRows, kColumns, kTerms };
+  const auto size = static_cast<std::int64_t>(nest.element_sizes[0]);
+  // By columns, if there is the choice: what is copied of b is copied once then.
+  const bool has_columns = nest.less == kColumns || nest.more == kColumns;
+  const std::size_t along = has_columns ? kColumns : kRows;
+  const std::int64_t block = has_columns ? 32 : 16;  // a panel, or a few tiles
+  const std::size_t other = nest.less + nest.more - along;
+  const std::int64_t lengths[] = {whole.m, whole.n, whole.k};
+  std::int64_t at[3] = {};
+  std::int64_t counts[3];
+  for (std::int64_t first = 0; first < lengths[along]; first += block) {
+    const std::int64_t count = std::min(block, lengths[along] - first);
+    const bool is_upto = nest.more == along;
+    const std::int64_t border = std::min(is_upto ? first + count : first, lengths[other]);
+    for (const bool is_rest : {false, true}) {
+      if (is_rest && other == kTerms) break;
+      const bool is_before = is_upto != is_rest;
+      std::copy_n(lengths, 3, counts);
+      counts[along] = count;
+      counts[other] = is_before ? border : lengths[other] - border;
+      at[along] = first;
+      at[other] = is_before ? 0 : border;
+      Arguments arguments;
+      MatmulArguments& p = arguments.matmul = whole;
+      p.m = counts[kRows];
+      p.n = counts[kColumns];
+      p.k = is_rest ? 0 : counts[kTerms];
+      p.a = bytes_at(p.a) + (at[kRows] * p.a_row + at[kTerms] * p.a_column) * size;
+      p.b = bytes_at(p.b) + (at[kTerms] * p.b_row + at[kColumns] * p.b_column) * size;
+      p.out = bytes_at(p.out) + (at[kRows] * p.out_row + at[kColumns] * p.out_column) * size;
+      if (p.bias) p.bias = bytes_at(p.bias) + at[p.bias_by_row ? kRows : kColumns] * size;
+      if (counts[other] > 0 || other == kTerms) nest.kernel(arguments);
+    }
+  }
 }
 
 }  // namespace
@@ -130,8 +188,9 @@ void run_nest(const Arguments& arguments) noexcept {
   if (a.count == 0) return;
   std::byte* start[kMostOperands + 1] = {bytes_at(a.lane.out), bytes_at(a.lane.in[0]), bytes_at(a.lane.in[1]),
                                          bytes_at(a.lane.in[2])};
-  if (a.nest->rank == 1) return run_line(a, start);
-  for_each_element(*a.nest, a, a.nest->rank - 1, start, [&] { run_line(a, start); });
+  Lines lines(a);
+  if (a.nest->rank == 1) return lines.run(start);
+  for_each_element(*a.nest, a, a.nest->rank - 1, start, [&] { lines.run(start); });
 }
 
 void run_products(const Arguments& arguments) noexcept {
@@ -146,7 +205,7 @@ void run_products(const Arguments& arguments) noexcept {
     one.matmul.out = start[0];
     one.matmul.a = start[1];
     one.matmul.b = start[2];
-    nest.kernel(one);
+    nest.less == nest.more ? nest.kernel(one) : run_lower(nest, one.matmul);
   });
 }
 

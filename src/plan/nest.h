@@ -22,6 +22,9 @@ struct Nest {
   // Of products: what is run for each of the dimensions' elements, with the addresses of the first.
   Kernel kernel = nullptr;
   MatmulArguments product{};
+  // Of a product's indices, the rows', the columns' and the terms' (0, 1, 2): `less` is at most `more`, or the term is 0, or the
+  // result not wanted. The same twice: there is no such thing.
+  std::uint8_t less = 0, more = 0;
 
   void append(std::int64_t length, const std::array<std::int64_t, kMostOperands + 1>& operand_strides) noexcept;
   std::int64_t count() const noexcept;
@@ -32,7 +35,7 @@ struct Nest {
 // Runs the lane function of arguments.nest.
 void run_nest(const Arguments& arguments) noexcept;
 
-// Runs the products of arguments.nest.nest. Operands are the result, a and b.
+// Runs the products of arguments.nest.nest, with what is 0 or not wanted left out by blocks. Operands are the result, a and b.
 void run_products(const Arguments& arguments) noexcept;
 
 }  // namespace nadir

@@ -225,7 +225,7 @@ void check_limits(const KernelTable& table) {
       {LaneId::erfc, 0, 1},          {LaneId::erfc, inf, 0},        {LaneId::erfc, -inf, 2},
       {LaneId::gelu, 0, 0},          {LaneId::gelu, inf, inf},      {LaneId::gelu_tanh, 0, 0},
       {LaneId::gelu_tanh, inf, inf}, {LaneId::elu, -inf, -1},       {LaneId::elu, inf, inf},
-      {LaneId::elu, 0, 0},
+      {LaneId::elu, 0, 0},           {LaneId::exp, -1000, 0},
   };
   for (const auto& limit : limits) {
     const T got = apply<T>(table, limit.lane, {limit.x})[0];

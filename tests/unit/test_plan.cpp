@@ -318,6 +318,23 @@ std::int64_t copies_of_pieces(int pieces) {
   return copies;
 }
 
+// Nothing is copied where a gradient is another value in another shape.
+void gradient_of_a_reshaped_parameter_is_computed_in_its_place(void**) {
+  Fixture f;
+  const Expr x = param(*f.graph, "x", DType::kF32, shape_of({4, 2, 3}), {});
+  const Expr w = input(*f.graph, "w", DType::kF32, shape_of({3, 5}));
+  const Expr weights = input(*f.graph, "weights", DType::kF32, shape_of({8, 5}));
+  const Expr y = matmul(reshape(x, shape_of({8, 3})), w, false, false);
+  const NodeIndex loss = sum(mul(y, weights), AxisSet::all(2), false).index();
+  Graph::Transaction temporary(*f.graph);
+  const Plan plan = compile(*f.graph, {loss, {}, 1});
+  for (const Steps* steps : {&plan.backward, &plan.accumulating_backward}) {
+    assert_int_equal(steps->size(), 1);
+    assert_true(steps->front().kind == Step::Kind::kProduct);
+    assert_true(steps->front().out.place.region == Place::Region::kGradient);
+  }
+}
+
 // The gradients of a value's pieces are set side by side: a fill, a step a piece, and no sum. Where they leave nothing between
 // there is no fill either, and they are set where the gradient belongs.
 void gradients_of_pieces_cost_one_pass(void**) {
@@ -601,6 +618,7 @@ int main() {
       cmocka_unit_test(chain_of_sets_copies_once),
       cmocka_unit_test(result_for_a_set_alone_is_not_copied),
       cmocka_unit_test(set_that_is_read_is_kept),
+      cmocka_unit_test(gradient_of_a_reshaped_parameter_is_computed_in_its_place),
       cmocka_unit_test(gradients_of_pieces_cost_one_pass),
       cmocka_unit_test(gradient_of_an_activation_is_one_step),
       cmocka_unit_test(parts_of_a_gradient_that_are_read_stay),

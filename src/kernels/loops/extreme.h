@@ -15,6 +15,20 @@ T extreme_of_nothing() {
   return Lane::at(-infinity, infinity) == infinity ? -infinity : infinity;
 }
 
+// Halves with halves, down to one. Both halves are vectors that have each element twice.
+template <class Lane, class T>
+[[gnu::always_inline]] inline T extreme_of_lanes(Pack<T> x) {
+#if !defined(NADIR_SCALAR_KERNELS)
+  using Lanes = std::make_integer_sequence<int, Pack<T>::size>;
+  for (int half = Pack<T>::size / 2; half > 0; half /= 2) {
+    x = Lane::at(interleaved<false>(x, x, Lanes()), interleaved<true>(x, x, Lanes()));
+  }
+#endif
+  T lanes[Pack<T>::size];
+  x.store(lanes);
+  return lanes[0];
+}
+
 template <class Lane, class T>
 T extreme_contiguous(const T* x, std::int64_t count) {
   using V = Pack<T>;
@@ -26,12 +40,7 @@ T extreme_contiguous(const T* x, std::int64_t count) {
 #pragma GCC unroll 4
       for (int j = 0; j < 4; ++j) packs[j] = Lane::at(packs[j], V::load(x + i + j * V::size));
     }
-    T lanes[V::size];
-    Lane::at(Lane::at(packs[0], packs[1]), Lane::at(packs[2], packs[3])).store(lanes);
-    for (int half = V::size / 2; half > 0; half /= 2) {
-      for (int j = 0; j < half; ++j) lanes[j] = Lane::at(lanes[j], lanes[j + half]);
-    }
-    result = lanes[0];
+    result = extreme_of_lanes<Lane>(Lane::at(Lane::at(packs[0], packs[1]), Lane::at(packs[2], packs[3])));
   }
   for (; i < count; ++i) result = Lane::at(result, x[i]);
   return result;
