@@ -24,85 +24,50 @@ struct is_finite {
   }
 };
 
+// Of vectors and of numbers.
 struct eq {
-  template <class T>
-  static bool at(T a, T b) {
-    return a == b;
-  }
   template <class V>
-  static auto lanes(V a, V b) {
+  static auto at(V a, V b) {
     return a == b;
   }
 };
 struct ne {
-  template <class T>
-  static bool at(T a, T b) {
-    return a != b;
-  }
   template <class V>
-  static auto lanes(V a, V b) {
+  static auto at(V a, V b) {
     return a != b;
   }
 };
 struct lt {
-  template <class T>
-  static bool at(T a, T b) {
-    return a < b;
-  }
   template <class V>
-  static auto lanes(V a, V b) {
+  static auto at(V a, V b) {
     return a < b;
   }
 };
 struct le {
-  template <class T>
-  static bool at(T a, T b) {
-    return a <= b;
-  }
   template <class V>
-  static auto lanes(V a, V b) {
+  static auto at(V a, V b) {
     return a <= b;
   }
 };
-struct gt {
-  template <class T>
-  static bool at(T a, T b) {
-    return a > b;
-  }
-  template <class V>
-  static auto lanes(V a, V b) {
-    return a > b;
-  }
-};
-struct ge {
-  template <class T>
-  static bool at(T a, T b) {
-    return a >= b;
-  }
-  template <class V>
-  static auto lanes(V a, V b) {
-    return a >= b;
-  }
-};
+// a > b is b < a: the planner exchanges the operands.
+using gt = void;
+using ge = void;
 
 struct logical_and {
-  static bool at(Mask a, Mask b) { return (a != 0) & (b != 0); }
   template <class V>
-  static auto lanes(V a, V b) {
+  static auto at(V a, V b) {
     return (a != 0) & (b != 0);
   }
 };
 struct logical_or {
-  static bool at(Mask a, Mask b) { return (a | b) != 0; }
   template <class V>
-  static auto lanes(V a, V b) {
+  static auto at(V a, V b) {
     return (a | b) != 0;
   }
 };
 struct logical_xor {
-  static bool at(Mask a, Mask b) { return (a != 0) != (b != 0); }
   template <class V>
-  static auto lanes(V a, V b) {
+  static auto at(V a, V b) {
     return (a != 0) ^ (b != 0);
   }
 };
@@ -190,13 +155,13 @@ void compare_kernel(const Arguments& arguments) noexcept {
     const std::int64_t x_step = vector_step(x, (l.splat & 1u) != 0, repeated[0]);
     const std::int64_t y_step = vector_step(y, (l.splat & 2u) != 0, repeated[1]);
     for (; i + Lanes<T>::kCount <= l.count; i += Lanes<T>::kCount, x += x_step, y += y_step) {
-      const auto holds = Comparison::lanes(load_lanes<V>(x), load_lanes<V>(y));
+      const auto holds = Comparison::at(load_lanes<V>(x), load_lanes<V>(y));
       store_lanes(__builtin_convertvector(holds & 1, typename Lanes<T>::Masks), out + i);
     }
   }
   const std::int64_t a_step = advance(l, 0);
   const std::int64_t b_step = advance(l, 1);
-  for (; i < l.count; ++i) out[i] = Comparison::at(a[i * a_step], b[i * b_step]);
+  for (; i < l.count; ++i) out[i] = static_cast<Mask>(Comparison::at(a[i * a_step], b[i * b_step]));
 }
 
 // `T` is any type of the elements' size.
