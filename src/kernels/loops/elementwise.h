@@ -12,38 +12,21 @@ namespace {
 // The step from one element of an operand to the next.
 inline std::int64_t advance(const LaneArguments& l, int operand) { return (l.splat >> operand & 1u) != 0 ? 0 : 1; }
 
-// An operand: an array, or one value for all.
-template <class T, bool kSplat>
-struct Source {
-  const T* elements;
-
-  template <class V>
-  V at(std::int64_t i) const {
-    return kSplat ? Width<V>::splat(*elements) : Width<V>::load(elements + i);
-  }
-};
-
-// An operand's vectors, one after another. One value for all is repeated in memory, from where it is read again and again: so
-// one loop serves operands of both kinds.
+// An operand's vectors, one after another, or one value for all: so one loop serves operands of both kinds.
 template <class T>
 class Vectors {
  public:
-  Vectors(const LaneArguments& l, int operand, const T* elements, T (&repeated)[Pack<T>::size]) noexcept
-      : next_(elements), step_(Pack<T>::size) {
-    if (advance(l, operand) != 0) return;
-    Pack<T>::splat(*elements).store(repeated);
-    next_ = repeated;
-    step_ = 0;
-  }
-  Pack<T> next() noexcept {
-    const auto vector = Pack<T>::load(next_);
-    next_ += step_;
-    return vector;
+  Vectors(const T* elements, std::int64_t step) noexcept
+      : elements_(elements), is_splat_(step == 0), vector_(Pack<T>::splat(*elements)) {}
+  Pack<T> at(std::int64_t i) noexcept {
+    if (!is_splat_) vector_ = Pack<T>::load(elements_ + i);
+    return vector_;
   }
 
  private:
-  const T* next_;
-  std::int64_t step_;
+  const T* elements_;
+  bool is_splat_;
+  Pack<T> vector_;
 };
 
 // Whether a lane function takes vectors alone.
@@ -70,6 +53,20 @@ class KeptErrno {
   int kept_ = errno;
 };
 
+template <class T, class F>
+inline void for_each_pack(T* out, std::int64_t count, F f) {
+  std::int64_t i = 0;
+  for (; i + Pack<T>::size <= count; i += Pack<T>::size) f(static_cast<Pack<T>*>(nullptr), i).store(out + i);
+  for (; i < count; ++i) out[i] = f(static_cast<T*>(nullptr), i);
+}
+
+// Makes all elements equal to the first. Out of line: many kernels have to, but seldom.
+template <class T>
+[[gnu::noinline]] void repeat_first(T* out, std::int64_t count) {
+  const T first = *out;
+  for_each_pack(out, count, [=]<class V>(V*, std::int64_t) { return Width<V>::splat(first); });
+}
+
 // out[i] = f(in[i]) by vectors, the last of which is filled up with 1; `splat`: f of the one value for all.
 template <class T, class F>
 void for_each_padded_pack(T* out, const T* in, bool splat, std::int64_t count, F f) {
@@ -83,17 +80,18 @@ void for_each_padded_pack(T* out, const T* in, bool splat, std::int64_t count, F
     in += kWidth;
     out += kWidth;
   }
-  if (splat && count > 0) {
-    T* const first = out - kWidth;
-    for (std::int64_t j = 1; j < count; ++j) first[j] = first[0];
-  }
+  if (splat && count > 0) repeat_first(out - kWidth, count);
 }
 
+// The same for a function of vectors and of numbers.
 template <class T, class F>
-inline void for_each_pack(T* out, std::int64_t count, F f) {
-  std::int64_t i = 0;
-  for (; i + Pack<T>::size <= count; i += Pack<T>::size) f(static_cast<Pack<T>*>(nullptr), i).store(out + i);
-  for (; i < count; ++i) out[i] = f(static_cast<T*>(nullptr), i);
+void for_each_element(T* out, const T* in, bool splat, std::int64_t count, F f) {
+  if (count == 1 || (splat && count > 0)) {
+    *out = f(*in);
+    if (count != 1) repeat_first(out, count);
+    return;
+  }
+  for_each_pack(out, count, [=]<class V>(V*, std::int64_t i) { return f(Width<V>::load(in + i)); });
 }
 
 template <class Lane, class T>
@@ -104,13 +102,8 @@ void unary_kernel(const Arguments& arguments) noexcept {
   const bool splat = (l.splat & 1u) != 0;
   if constexpr (kPacksOnly<Lane>) {
     for_each_padded_pack(out, in, splat, l.count, [](Pack<T> x) { return Lane::at(x); });
-  } else if (l.count == 1) {
-    *out = Lane::at(*in);
   } else {
-    const auto run = [&](auto x) {
-      for_each_pack(out, l.count, [=]<class V>(V*, std::int64_t i) { return Lane::at(x.template at<V>(i)); });
-    };
-    splat ? run(Source<T, true>{in}) : run(Source<T, false>{in});
+    for_each_element(out, in, splat, l.count, [](auto x) { return Lane::at(x); });
   }
 }
 
@@ -129,12 +122,8 @@ void scaled_kernel(const Arguments& arguments) noexcept {
     const KeptErrno kept;
     for (std::int64_t i = 0; i < l.count; ++i) out[i] = Lane::at(in[splat ? 0 : i], first, second);
   } else {
-    const auto run = [&](auto x) {
-      for_each_pack(out, l.count, [=]<class V>(V*, std::int64_t i) {
-        return Lane::at(x.template at<V>(i), Width<V>::splat(first), Width<V>::splat(second));
-      });
-    };
-    splat ? run(Source<T, true>{in}) : run(Source<T, false>{in});
+    for_each_element(out, in, splat, l.count,
+                     [=]<class V>(V x) { return Lane::at(x, Width<V>::splat(first), Width<V>::splat(second)); });
   }
 }
 
@@ -154,21 +143,21 @@ void binary_kernel(const Arguments& arguments) noexcept {
       *out = Lane::at(*a, *b);
       return;
     }
+    const std::int64_t count = l.count;
     if ((l.splat & 3u) == 0) {
-      return for_each_pack(out, l.count, [=]<class V>(V*, std::int64_t i) {
+      return for_each_pack(out, count, [=]<class V>(V*, std::int64_t i) {
         return Lane::at(Width<V>::load(a + i), Width<V>::load(b + i));
       });
     }
-    std::int64_t i = 0;
-    if (l.count >= Pack<T>::size) {
-      T repeated[2][Pack<T>::size];
-      Vectors<T> x(l, 0, a, repeated[0]);
-      Vectors<T> y(l, 1, b, repeated[1]);
-      for (; i + Pack<T>::size <= l.count; i += Pack<T>::size) Lane::at(x.next(), y.next()).store(out + i);
-    }
     const std::int64_t a_step = advance(l, 0);
     const std::int64_t b_step = advance(l, 1);
-    for (; i < l.count; ++i) out[i] = Lane::at(a[i * a_step], b[i * b_step]);
+    std::int64_t i = 0;
+    if (count >= Pack<T>::size) {
+      Vectors<T> x(a, a_step);
+      Vectors<T> y(b, b_step);
+      for (; i + Pack<T>::size <= count; i += Pack<T>::size) Lane::at(x.at(i), y.at(i)).store(out + i);
+    }
+    for (; i < count; ++i) out[i] = Lane::at(a[i * a_step], b[i * b_step]);
   }
 }
 
