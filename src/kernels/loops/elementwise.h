@@ -12,21 +12,27 @@ namespace {
 // The step from one element of an operand to the next.
 inline std::int64_t advance(const LaneArguments& l, int operand) { return (l.splat >> operand & 1u) != 0 ? 0 : 1; }
 
-// An operand's vectors, one after another, or one value for all: so one loop serves operands of both kinds.
+// An operand's vectors, one after another. One value for all is repeated in memory, from where it is read again and again: so
+// one loop serves operands of both kinds.
 template <class T>
 class Vectors {
  public:
-  Vectors(const T* elements, std::int64_t step) noexcept
-      : elements_(elements), is_splat_(step == 0), vector_(Pack<T>::splat(*elements)) {}
-  Pack<T> at(std::int64_t i) noexcept {
-    if (!is_splat_) vector_ = Pack<T>::load(elements_ + i);
-    return vector_;
+  Vectors(const LaneArguments& l, int operand, const T* elements, T (&repeated)[Pack<T>::size]) noexcept
+      : next_(elements), step_(Pack<T>::size) {
+    if (advance(l, operand) != 0) return;
+    Pack<T>::splat(*elements).store(repeated);
+    next_ = repeated;
+    step_ = 0;
+  }
+  Pack<T> next() noexcept {
+    const auto vector = Pack<T>::load(next_);
+    next_ += step_;
+    return vector;
   }
 
  private:
-  const T* elements_;
-  bool is_splat_;
-  Pack<T> vector_;
+  const T* next_;
+  std::int64_t step_;
 };
 
 // Whether a lane function takes vectors alone.
@@ -143,21 +149,21 @@ void binary_kernel(const Arguments& arguments) noexcept {
       *out = Lane::at(*a, *b);
       return;
     }
-    const std::int64_t count = l.count;
     if ((l.splat & 3u) == 0) {
-      return for_each_pack(out, count, [=]<class V>(V*, std::int64_t i) {
+      return for_each_pack(out, l.count, [=]<class V>(V*, std::int64_t i) {
         return Lane::at(Width<V>::load(a + i), Width<V>::load(b + i));
       });
     }
+    std::int64_t i = 0;
+    if (l.count >= Pack<T>::size) {
+      T repeated[2][Pack<T>::size];
+      Vectors<T> x(l, 0, a, repeated[0]);
+      Vectors<T> y(l, 1, b, repeated[1]);
+      for (; i + Pack<T>::size <= l.count; i += Pack<T>::size) Lane::at(x.next(), y.next()).store(out + i);
+    }
     const std::int64_t a_step = advance(l, 0);
     const std::int64_t b_step = advance(l, 1);
-    std::int64_t i = 0;
-    if (count >= Pack<T>::size) {
-      Vectors<T> x(a, a_step);
-      Vectors<T> y(b, b_step);
-      for (; i + Pack<T>::size <= count; i += Pack<T>::size) Lane::at(x.at(i), y.at(i)).store(out + i);
-    }
-    for (; i < count; ++i) out[i] = Lane::at(a[i * a_step], b[i * b_step]);
+    for (; i < l.count; ++i) out[i] = Lane::at(a[i * a_step], b[i * b_step]);
   }
 }
 
