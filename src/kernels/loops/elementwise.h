@@ -82,7 +82,7 @@ void for_each_padded_pack(T* out, const T* in, bool splat, std::int64_t count, F
   constexpr std::int64_t kWidth = Pack<T>::size;
   // f has one place here: it is long, and would be in the library once a place.
   for (std::int64_t left = splat && count > 0 ? 1 : count; left > 0; left -= kWidth) {
-    store_first(f(load_first_of_ones(in, left)), out, left);
+    store_first_outside(f(load_first_of_ones(in, left)), out, left);
     in += kWidth;
     out += kWidth;
   }
