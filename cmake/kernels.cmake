@@ -6,7 +6,8 @@ function(nadir_compile_options target)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
   target_link_libraries(${target} PRIVATE nadir_headers)
   # -O2 rather than -O3: 41 KB smaller, and a small step takes the same time.
-  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O2> -Wall -Wextra -Wshadow -Wconversion -Wno-psabi -ffp-contract=off)
+  # A section a function, of which the linker leaves out what the library does not use: what only tests do, or only inlined copies.
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O2> -ffunction-sections -Wall -Wextra -Wshadow -Wconversion -Wno-psabi -ffp-contract=off)
   set_target_properties(${target} PROPERTIES C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden
                         VISIBILITY_INLINES_HIDDEN ON)
 endfunction()

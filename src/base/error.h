@@ -17,13 +17,12 @@ class Message {
  public:
   template <class T>
   Message& operator<<(const T& piece) noexcept {
-    Text text(bytes_ + size_, kCapacity - size_);
+    Text text = rest();
     text << piece;
-    size_ += text.written();
-    if (text.written() < text.size()) cut_cleanly();
-    bytes_[size_] = '\0';
-    return *this;
+    return take(text);
   }
+  // Not by the template, which would be compiled once a length.
+  Message& operator<<(const char* text) noexcept;
 
   const char* c_str() const noexcept { return bytes_; }
   std::string_view view() const noexcept { return {bytes_, size_}; }
@@ -32,11 +31,9 @@ class Message {
  private:
   static constexpr std::size_t kCapacity = 639;
 
-  // Takes away the last character, of which bytes may be missing, if it is one of several bytes in UTF-8.
-  void cut_cleanly() noexcept {
-    while (size_ > 0 && (bytes_[size_ - 1] & 0xc0) == 0x80) --size_;
-    if (size_ > 0 && (bytes_[size_ - 1] & 0x80) != 0) --size_;
-  }
+  Text rest() noexcept { return Text(bytes_ + size_, kCapacity - size_); }
+  // What has been written to the rest belongs to the message.
+  Message& take(const Text& text) noexcept;
 
   std::size_t size_ = 0;
   char bytes_[kCapacity + 1] = {};
@@ -90,14 +87,13 @@ class LastError {
   Message message_;
 };
 
-// A piece of a message, of any type that a Message takes.
+// A piece of a message, of any type that a Message takes. Of what is not text the address is kept.
 struct Piece {
   template <class T>
   Piece(const T& piece) noexcept
       : value(&piece),
         append([](Message& message, const void* from) noexcept { message << *static_cast<const T*>(from); }) {}
-  template <std::size_t n>
-  Piece(const char (&text)[n]) noexcept
+  Piece(const char* text) noexcept
       : value(text),
         append([](Message& message, const void* from) noexcept { message << static_cast<const char*>(from); }) {}
 

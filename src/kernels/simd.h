@@ -313,6 +313,22 @@ Pack<T> load_first(const T* from, std::int64_t count) {
 #endif
 }
 
+#if !defined(__AVX512F__)
+// Less than a vector, number by number. Out of line: many functions have it for the ends of arrays, beside a long loop.
+template <class T>
+[[gnu::noinline]] Pack<T> load_few_of_ones(const T* from, std::int64_t count) {
+  T values[Pack<T>::size];
+  for (std::int64_t i = 0; i < Pack<T>::size; ++i) values[i] = i < count ? from[i] : T{1};
+  return Pack<T>::load(values);
+}
+template <class T>
+[[gnu::noinline]] void store_few(Pack<T> pack, T* to, std::int64_t count) {
+  T values[Pack<T>::size];
+  pack.store(values);
+  for (std::int64_t i = 0; i < count; ++i) to[i] = values[i];
+}
+#endif
+
 // The same with 1 for the others, of which every function is defined.
 template <class T>
 Pack<T> load_first_of_ones(const T* from, std::int64_t count) {
@@ -325,9 +341,7 @@ Pack<T> load_first_of_ones(const T* from, std::int64_t count) {
     return {_mm512_mask_loadu_pd(ones.value, static_cast<__mmask8>((1u << count) - 1), from)};
   }
 #else
-  T values[Pack<T>::size];
-  for (std::int64_t i = 0; i < Pack<T>::size; ++i) values[i] = i < count ? from[i] : T{1};
-  return Pack<T>::load(values);
+  return load_few_of_ones(from, count);
 #endif
 }
 
@@ -344,6 +358,17 @@ void store_first(Pack<T> pack, T* to, std::int64_t count) {
   T values[Pack<T>::size];
   pack.store(values);
   for (std::int64_t i = 0; i < count; ++i) to[i] = values[i];
+#endif
+}
+
+// The same out of line for less than a vector, where that takes many instructions.
+template <class T>
+void store_first_outside(Pack<T> pack, T* to, std::int64_t count) {
+#if defined(__AVX512F__)
+  store_first(pack, to, count);
+#else
+  if (count >= Pack<T>::size) return pack.store(to);
+  store_few(pack, to, count);
 #endif
 }
 

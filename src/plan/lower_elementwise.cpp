@@ -1,5 +1,6 @@
 // Elementwise operations: a lane function over operands of any strides.
 #include <algorithm>
+#include <utility>
 
 #include "ops/elementwise.h"
 #include "plan/lowering.h"
@@ -10,8 +11,13 @@ namespace nadir {
 
 namespace {
 
+// a > b is b < a, to the bit and for NaN: there are no kernels for the former.
+bool has_operands_exchanged(const Node& node) noexcept { return id_of(node) == OpId::gt || id_of(node) == OpId::ge; }
+
 LaneId lane_of(const Node& node) noexcept {
   switch (id_of(node)) {
+    case OpId::gt: return LaneId::lt;
+    case OpId::ge: return LaneId::le;
     case OpId::logical_not: return LaneId::logical_not;
     case OpId::where: return LaneId::where;
     case OpId::cast: return static_cast<LaneId>(static_cast<int>(LaneId::cast_f32) + index_of(node.dtype));
@@ -81,6 +87,7 @@ void lower_lane(Lowering& lowering, NodeIndex index) {
     step.in[i] = lowering.operand(node, i);
     step.may_nest = step.may_nest || !step.in[i].is_dense();
   }
+  if (has_operands_exchanged(node)) std::swap(step.in[0], step.in[1]);
   if (lower_unrepeated(lowering, index, step)) return;
   step.out = lowering.destination(index, false).view;
   lowering.emit(step);

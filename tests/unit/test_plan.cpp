@@ -389,6 +389,24 @@ void gradient_of_an_activation_is_one_step(void**) {
   assert_int_equal(count_lane(sigmoids, sigmoids.backward, LaneId::neg), 0);
 }
 
+void check_exchanged(Expr (*compare)(Expr, Expr), LaneId lane) {
+  Fixture f;
+  const Expr a = input(*f.graph, "a", DType::kF32, shape_of({40}));
+  const Expr b = input(*f.graph, "b", DType::kF32, shape_of({40}));
+  const NodeIndex outputs[] = {compare(a, b).index()};
+  const Plan plan = compile(*f.graph, {kNoNode, outputs, 1});
+  assert_int_equal(plan.forward.size(), 1);
+  const Step& step = plan.forward[0];
+  assert_int_equal(static_cast<int>(step.lane), static_cast<int>(lane));
+  assert_true(step.in[0].place.region == Place::Region::kInput && step.in[0].place.index == 1);
+  assert_true(step.in[1].place.region == Place::Region::kInput && step.in[1].place.index == 0);
+}
+
+void greater_is_less_of_exchanged_operands(void**) {
+  check_exchanged(gt, LaneId::lt);
+  check_exchanged(ge, LaneId::le);
+}
+
 // What the host reads is computed, though it looks like a part of such a gradient.
 void parts_of_a_gradient_that_are_read_stay(void**) {
   Fixture f;
@@ -621,6 +639,7 @@ int main() {
       cmocka_unit_test(gradient_of_a_reshaped_parameter_is_computed_in_its_place),
       cmocka_unit_test(gradients_of_pieces_cost_one_pass),
       cmocka_unit_test(gradient_of_an_activation_is_one_step),
+      cmocka_unit_test(greater_is_less_of_exchanged_operands),
       cmocka_unit_test(parts_of_a_gradient_that_are_read_stay),
       cmocka_unit_test(what_only_resembles_a_gradient_is_none),
       cmocka_unit_test(equal_operations_are_computed_once),

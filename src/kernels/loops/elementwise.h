@@ -12,17 +12,6 @@ namespace {
 // The step from one element of an operand to the next.
 inline std::int64_t advance(const LaneArguments& l, int operand) { return (l.splat >> operand & 1u) != 0 ? 0 : 1; }
 
-// An operand: an array, or one value for all.
-template <class T, bool kSplat>
-struct Source {
-  const T* elements;
-
-  template <class V>
-  V at(std::int64_t i) const {
-    return kSplat ? Width<V>::splat(*elements) : Width<V>::load(elements + i);
-  }
-};
-
 // An operand's vectors, one after another. One value for all is repeated in memory, from where it is read again and again: so
 // one loop serves operands of both kinds.
 template <class T>
@@ -70,6 +59,20 @@ class KeptErrno {
   int kept_ = errno;
 };
 
+template <class T, class F>
+inline void for_each_pack(T* out, std::int64_t count, F f) {
+  std::int64_t i = 0;
+  for (; i + Pack<T>::size <= count; i += Pack<T>::size) f(static_cast<Pack<T>*>(nullptr), i).store(out + i);
+  for (; i < count; ++i) out[i] = f(static_cast<T*>(nullptr), i);
+}
+
+// Makes all elements equal to the first. Out of line: many kernels have to, but seldom.
+template <class T>
+[[gnu::noinline]] void repeat_first(T* out, std::int64_t count) {
+  const T first = *out;
+  for_each_pack(out, count, [=]<class V>(V*, std::int64_t) { return Width<V>::splat(first); });
+}
+
 // out[i] = f(in[i]) by vectors, the last of which is filled up with 1; `splat`: f of the one value for all.
 template <class T, class F>
 void for_each_padded_pack(T* out, const T* in, bool splat, std::int64_t count, F f) {
@@ -79,21 +82,22 @@ void for_each_padded_pack(T* out, const T* in, bool splat, std::int64_t count, F
   constexpr std::int64_t kWidth = Pack<T>::size;
   // f has one place here: it is long, and would be in the library once a place.
   for (std::int64_t left = splat && count > 0 ? 1 : count; left > 0; left -= kWidth) {
-    store_first(f(load_first_of_ones(in, left)), out, left);
+    store_first_outside(f(load_first_of_ones(in, left)), out, left);
     in += kWidth;
     out += kWidth;
   }
-  if (splat && count > 0) {
-    T* const first = out - kWidth;
-    for (std::int64_t j = 1; j < count; ++j) first[j] = first[0];
-  }
+  if (splat && count > 0) repeat_first(out - kWidth, count);
 }
 
+// The same for a function of vectors and of numbers.
 template <class T, class F>
-inline void for_each_pack(T* out, std::int64_t count, F f) {
-  std::int64_t i = 0;
-  for (; i + Pack<T>::size <= count; i += Pack<T>::size) f(static_cast<Pack<T>*>(nullptr), i).store(out + i);
-  for (; i < count; ++i) out[i] = f(static_cast<T*>(nullptr), i);
+void for_each_element(T* out, const T* in, bool splat, std::int64_t count, F f) {
+  if (count == 1 || (splat && count > 0)) {
+    *out = f(*in);
+    if (count != 1) repeat_first(out, count);
+    return;
+  }
+  for_each_pack(out, count, [=]<class V>(V*, std::int64_t i) { return f(Width<V>::load(in + i)); });
 }
 
 template <class Lane, class T>
@@ -104,13 +108,8 @@ void unary_kernel(const Arguments& arguments) noexcept {
   const bool splat = (l.splat & 1u) != 0;
   if constexpr (kPacksOnly<Lane>) {
     for_each_padded_pack(out, in, splat, l.count, [](Pack<T> x) { return Lane::at(x); });
-  } else if (l.count == 1) {
-    *out = Lane::at(*in);
   } else {
-    const auto run = [&](auto x) {
-      for_each_pack(out, l.count, [=]<class V>(V*, std::int64_t i) { return Lane::at(x.template at<V>(i)); });
-    };
-    splat ? run(Source<T, true>{in}) : run(Source<T, false>{in});
+    for_each_element(out, in, splat, l.count, [](auto x) { return Lane::at(x); });
   }
 }
 
@@ -129,12 +128,8 @@ void scaled_kernel(const Arguments& arguments) noexcept {
     const KeptErrno kept;
     for (std::int64_t i = 0; i < l.count; ++i) out[i] = Lane::at(in[splat ? 0 : i], first, second);
   } else {
-    const auto run = [&](auto x) {
-      for_each_pack(out, l.count, [=]<class V>(V*, std::int64_t i) {
-        return Lane::at(x.template at<V>(i), Width<V>::splat(first), Width<V>::splat(second));
-      });
-    };
-    splat ? run(Source<T, true>{in}) : run(Source<T, false>{in});
+    for_each_element(out, in, splat, l.count,
+                     [=]<class V>(V x) { return Lane::at(x, Width<V>::splat(first), Width<V>::splat(second)); });
   }
 }
 

@@ -24,85 +24,50 @@ struct is_finite {
   }
 };
 
+// Of vectors and of numbers.
 struct eq {
-  template <class T>
-  static bool at(T a, T b) {
-    return a == b;
-  }
   template <class V>
-  static auto lanes(V a, V b) {
+  static auto at(V a, V b) {
     return a == b;
   }
 };
 struct ne {
-  template <class T>
-  static bool at(T a, T b) {
-    return a != b;
-  }
   template <class V>
-  static auto lanes(V a, V b) {
+  static auto at(V a, V b) {
     return a != b;
   }
 };
 struct lt {
-  template <class T>
-  static bool at(T a, T b) {
-    return a < b;
-  }
   template <class V>
-  static auto lanes(V a, V b) {
+  static auto at(V a, V b) {
     return a < b;
   }
 };
 struct le {
-  template <class T>
-  static bool at(T a, T b) {
-    return a <= b;
-  }
   template <class V>
-  static auto lanes(V a, V b) {
+  static auto at(V a, V b) {
     return a <= b;
   }
 };
-struct gt {
-  template <class T>
-  static bool at(T a, T b) {
-    return a > b;
-  }
-  template <class V>
-  static auto lanes(V a, V b) {
-    return a > b;
-  }
-};
-struct ge {
-  template <class T>
-  static bool at(T a, T b) {
-    return a >= b;
-  }
-  template <class V>
-  static auto lanes(V a, V b) {
-    return a >= b;
-  }
-};
+// a > b is b < a: the planner exchanges the operands.
+using gt = void;
+using ge = void;
 
 struct logical_and {
-  static bool at(Mask a, Mask b) { return (a != 0) & (b != 0); }
   template <class V>
-  static auto lanes(V a, V b) {
+  static auto at(V a, V b) {
     return (a != 0) & (b != 0);
   }
 };
 struct logical_or {
-  static bool at(Mask a, Mask b) { return (a | b) != 0; }
   template <class V>
-  static auto lanes(V a, V b) {
+  static auto at(V a, V b) {
     return (a | b) != 0;
   }
 };
 struct logical_xor {
-  static bool at(Mask a, Mask b) { return (a != 0) != (b != 0); }
   template <class V>
-  static auto lanes(V a, V b) {
+  static auto at(V a, V b) {
     return (a != 0) ^ (b != 0);
   }
 };
@@ -154,17 +119,25 @@ void store_lanes(V lanes, T* to) {
   __builtin_memcpy(to, &lanes, sizeof(V));
 }
 
-// The step from one vector of an operand to the next; a single value for all is repeated in `repeated`.
-template <class T, class V>
-std::int64_t vector_step(const T*& from, bool splat, V& repeated) {
-  constexpr auto kCount = static_cast<std::int64_t>(sizeof(V) / sizeof(T));
-  if (!splat) return kCount;
-  T values[kCount];
-  for (T& value : values) value = *from;
-  __builtin_memcpy(&repeated, values, sizeof(V));
-  from = reinterpret_cast<const T*>(&repeated);
-  return 0;
-}
+// An operand's vectors, one after another, or one value for all.
+template <class V, class T>
+class LanesOf {
+ public:
+  LanesOf(const T* elements, std::int64_t step) noexcept : elements_(elements), is_splat_(step == 0) {
+    T values[sizeof(V) / sizeof(T)];
+    for (T& value : values) value = *elements;
+    lanes_ = load_lanes<V>(values);
+  }
+  V at(std::int64_t i) noexcept {
+    if (!is_splat_) lanes_ = load_lanes<V>(elements_ + i);
+    return lanes_;
+  }
+
+ private:
+  const T* elements_;
+  bool is_splat_;
+  V lanes_;
+};
 
 template <class Test, class T>
 void test_kernel(const Arguments& arguments) noexcept {
@@ -181,22 +154,20 @@ void compare_kernel(const Arguments& arguments) noexcept {
   Mask* out = static_cast<Mask*>(l.out);
   const T* a = static_cast<const T*>(l.in[0]);
   const T* b = static_cast<const T*>(l.in[1]);
+  const std::int64_t count = l.count;
+  const std::int64_t a_step = advance(l, 0);
+  const std::int64_t b_step = advance(l, 1);
   std::int64_t i = 0;
   using V = typename Lanes<T>::Numbers;
-  if (l.count >= Lanes<T>::kCount) {
-    const T* x = a;
-    const T* y = b;
-    V repeated[2];
-    const std::int64_t x_step = vector_step(x, (l.splat & 1u) != 0, repeated[0]);
-    const std::int64_t y_step = vector_step(y, (l.splat & 2u) != 0, repeated[1]);
-    for (; i + Lanes<T>::kCount <= l.count; i += Lanes<T>::kCount, x += x_step, y += y_step) {
-      const auto holds = Comparison::lanes(load_lanes<V>(x), load_lanes<V>(y));
+  if (count >= Lanes<T>::kCount) {
+    LanesOf<V, T> x(a, a_step);
+    LanesOf<V, T> y(b, b_step);
+    for (; i + Lanes<T>::kCount <= count; i += Lanes<T>::kCount) {
+      const auto holds = Comparison::at(x.at(i), y.at(i));
       store_lanes(__builtin_convertvector(holds & 1, typename Lanes<T>::Masks), out + i);
     }
   }
-  const std::int64_t a_step = advance(l, 0);
-  const std::int64_t b_step = advance(l, 1);
-  for (; i < l.count; ++i) out[i] = Comparison::at(a[i * a_step], b[i * b_step]);
+  for (; i < count; ++i) out[i] = static_cast<Mask>(Comparison::at(a[i * a_step], b[i * b_step]));
 }
 
 // `T` is any type of the elements' size.
@@ -207,27 +178,23 @@ void where_kernel(const Arguments& arguments) noexcept {
   const Mask* mask = static_cast<const Mask*>(l.in[0]);
   const T* a = static_cast<const T*>(l.in[1]);
   const T* b = static_cast<const T*>(l.in[2]);
-  std::int64_t i = 0;
-  using V = typename Lanes<T>::Numbers;
-  using M = typename Lanes<T>::Masks;
-  if (l.count >= Lanes<T>::kCount) {
-    const Mask* m = mask;
-    const T* x = a;
-    const T* y = b;
-    M repeated_mask;
-    V repeated[2];
-    const std::int64_t m_step = vector_step(m, (l.splat & 1u) != 0, repeated_mask);
-    const std::int64_t x_step = vector_step(x, (l.splat & 2u) != 0, repeated[0]);
-    const std::int64_t y_step = vector_step(y, (l.splat & 4u) != 0, repeated[1]);
-    for (; i + Lanes<T>::kCount <= l.count; i += Lanes<T>::kCount, m += m_step, x += x_step, y += y_step) {
-      const auto chosen = widened<T>(load_lanes<M>(m));
-      store_lanes(chosen != 0 ? load_lanes<V>(x) : load_lanes<V>(y), out + i);
-    }
-  }
+  const std::int64_t count = l.count;
   const std::int64_t mask_step = advance(l, 0);
   const std::int64_t a_step = advance(l, 1);
   const std::int64_t b_step = advance(l, 2);
-  for (; i < l.count; ++i) out[i] = mask[i * mask_step] != 0 ? a[i * a_step] : b[i * b_step];
+  std::int64_t i = 0;
+  using V = typename Lanes<T>::Numbers;
+  if (count >= Lanes<T>::kCount) {
+    LanesOf<typename Lanes<T>::Masks, Mask> m(mask, mask_step);
+    LanesOf<V, T> x(a, a_step);
+    LanesOf<V, T> y(b, b_step);
+    for (; i + Lanes<T>::kCount <= count; i += Lanes<T>::kCount) {
+      const V of_a = x.at(i);
+      const V of_b = y.at(i);
+      store_lanes(widened<T>(m.at(i)) != 0 ? of_a : of_b, out + i);
+    }
+  }
+  for (; i < count; ++i) out[i] = mask[i * mask_step] != 0 ? a[i * a_step] : b[i * b_step];
 }
 
 template <class T>

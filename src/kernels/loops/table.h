@@ -1,6 +1,8 @@
 // The table of the instruction set that this is compiled for.
 #pragma once
 
+#include <type_traits>
+
 #include "kernels/lanes/activations.h"
 #include "kernels/lanes/arithmetic.h"
 #include "kernels/lanes/by_number.h"
@@ -36,6 +38,18 @@ namespace {
   if (u8) kernels[index_of(DType::kU8)] = u8;
 }
 
+// Those of a comparison; a void one has none.
+template <class Comparison>
+[[gnu::always_inline]] inline void put_comparison(Kernel (*&row)[kDTypeCount]) noexcept {
+  if constexpr (std::is_void_v<Comparison>) {
+    ++row;
+  } else {
+    put(row, compare_kernel<Comparison, float>, compare_kernel<Comparison, double>,
+        compare_kernel<Comparison, std::int32_t>, compare_kernel<Comparison, std::int64_t>,
+        compare_kernel<Comparison, Mask>);
+  }
+}
+
 // By statements rather than as a constant: that would have to be relocated when the library is loaded, 32 bytes a kernel, for all
 // sets, of which one is used. And by such as no vectors of addresses are made of.
 [[gnu::cold, gnu::optimize("no-tree-slp-vectorize")]] void fill_table(KernelTable& table) noexcept {
@@ -46,10 +60,7 @@ namespace {
 #define SCALED(name) put(row, scaled_kernel<lanes::name, float>, scaled_kernel<lanes::name, double>);
 #define BINARY(name) put(row, binary_kernel<lanes::name, float>, binary_kernel<lanes::name, double>);
 #define TEST(name) put(row, test_kernel<masks::name, float>, test_kernel<masks::name, double>);
-#define COMPARE(name)                                                                       \
-  put(row, compare_kernel<masks::name, float>, compare_kernel<masks::name, double>,         \
-      compare_kernel<masks::name, std::int32_t>, compare_kernel<masks::name, std::int64_t>, \
-      compare_kernel<masks::name, Mask>);
+#define COMPARE(name) put_comparison<masks::name>(row);
 #define LOGICAL(name) put(row, nullptr, nullptr, nullptr, nullptr, compare_kernel<masks::name, Mask>);
 #include "ops/registry.def"
 #define SLOPE(name) put(row, binary_kernel<lanes::name, float>, binary_kernel<lanes::name, double>);
