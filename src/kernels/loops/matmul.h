@@ -630,7 +630,10 @@ template <class T>
       pack_columns(packed, kWidth, b, p.n, p.b_column, p.b_row, p.k);
     } else {
       for (std::int64_t l = 0; l < p.k; ++l) {
-        for (std::int64_t j = 0; j < p.n; ++j) packed[l * kWidth + j] = b[l * p.b_row + j * p.b_column];
+        // Where there is nothing are zeros: anything else might be a subnormal number, which takes a hundred times as long.
+        for (std::int64_t j = 0; j < kWidth; ++j) {
+          packed[l * kWidth + j] = j < p.n ? b[l * p.b_row + j * p.b_column] : T{0};
+        }
       }
     }
     b = packed;
