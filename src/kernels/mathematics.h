@@ -104,17 +104,15 @@ using raw::tanh;
 // Floats have exp and tanh of our own, by Cephes' polynomials as xsimd's: what they cost is the chain of their products, and
 // xsimd 8.1 rounds twice on AVX-512, where one instruction does.
 
+#if !defined(__AVX512F__)
 // p 2^k for integers k of -150 to 129 and p of about 1: with subnormal results and overflow.
 inline Pack<float> times_power_of_2(Pack<float> p, Pack<float> k) {
-#if defined(__AVX512F__)
-  return {_mm512_scalef_ps(p.value, k.value)};
-#else
   const auto power = [](auto exponent) { return xsimd::bitwise_cast<xsimd::batch<float>>((exponent + 127) << 23); };
   const auto whole = xsimd::to_int(k.value);
   const auto half = whole >> 1;
   return {p.value * power(half) * power(whole - half)};
-#endif
 }
+#endif
 
 // The same for k of -126 to 127.
 inline Pack<float> times_normal_power_of_2(Pack<float> p, Pack<float> k) {
@@ -139,13 +137,19 @@ inline Power split_exp(Pack<float> x) {
   return {multiply_add(polynomial(rest, kCoefficients), rest * rest, rest) + Pack<float>::splat(1), k};
 }
 
-// For x up to 0; below -104 it is 0.
+// For x up to 0; below -104 it is 0. That 0 is chosen and not computed: a product that rounds to it costs an x86 processor 70 ns a
+// vector.
 inline Pack<float> exp_of_negative(Pack<float> x) {
   const auto least = Pack<float>::splat(-104);
+#if defined(__AVX512F__)
+  const auto split = split_exp(x);
+  const auto counts = _mm512_cmp_ps_mask(x.value, least.value, _CMP_NLT_UQ);
+  return {_mm512_maskz_scalef_ps(counts, split.p.value, split.k.value)};
+#else
   const auto zero = Pack<float>::splat(0);
-  // That 0 is chosen and not computed: a product that rounds to it costs an x86 processor 70 ns a vector.
   const auto split = split_exp(choose_less(x, least, zero, x));
   return choose_less(x, least, zero, times_power_of_2(split.p, split.k));
+#endif
 }
 inline Pack<float> exp(Pack<float> x) { return exp_of_negative(at_most(x, 89.0f)); }  // exp(89) is infinity
 
