@@ -71,6 +71,7 @@ struct MatmulArguments {
   bool bias_by_row;
   bool accumulate;
   bool rectifies;  // max(0, ...) of the elements; then they are not added to out
+  bool by_lanes;   // one column, with terms that lie one after another, which are added by lanes: for kernel `column`
 };
 
 // The blocks of large products: so many terms at a time, and so many rows of an `a` that has to be copied.
@@ -80,14 +81,6 @@ inline constexpr std::int64_t kMostPanel = 32;  // columns
 inline constexpr std::int64_t kRowGap = 16;     // elements between copied rows, against strides that are powers of two
 inline constexpr std::int64_t kSmallTerms =
     32;  // the most terms of a small product, whose columns are a vector at most
-
-inline constexpr std::int64_t kLeastByLanes = 16;  // terms
-
-// Whether a product has one column, and enough terms that lie one after another to be added by lanes: then it is, in whatever number
-// of rows, so that a row's bits do not depend on the others.
-constexpr bool adds_by_lanes(const MatmulArguments& p) {
-  return p.n == 1 && p.a_column == 1 && p.b_row == 1 && p.k >= kLeastByLanes;
-}
 
 constexpr std::int64_t product_scratch(std::int64_t m, std::int64_t k) noexcept {
   const std::int64_t depth = k < kProductDepth ? k : kProductDepth;

@@ -11,7 +11,8 @@ namespace nadir {
 namespace {
 
 constexpr std::int64_t kFewRows = 32;
-constexpr std::int64_t kSmallRows = 64;  // for which no panels are worth while
+constexpr std::int64_t kLeastByLanes = 16;  // terms
+constexpr std::int64_t kSmallRows = 64;     // for which no panels are worth while
 
 void transpose(View& view) noexcept {
   const int columns = view.shape.rank() - 1;
@@ -60,7 +61,7 @@ double product_cost(const MatmulArguments& p, int width) noexcept {
 }
 
 bool transposing_pays(const MatmulArguments& p, int width) noexcept {
-  if (adds_by_lanes(p) || (p.n == 1 && p.m <= kSmallRows && p.k <= kSmallTerms))
+  if (p.by_lanes || (p.n == 1 && p.m <= kSmallRows && p.k <= kSmallTerms))
     return false;  // columns have ways of their own
   MatmulArguments other = p;
   transpose(other);
@@ -68,7 +69,7 @@ bool transposing_pays(const MatmulArguments& p, int width) noexcept {
 }
 
 Kernel choose_product(const MatmulArguments& p, const KernelTable& kernels, int dtype) noexcept {
-  if (adds_by_lanes(p) || (p.m == 1 && p.n == 1)) return kernels.column[dtype];
+  if (p.by_lanes || (p.m == 1 && p.n == 1)) return kernels.column[dtype];
   const bool is_small = p.m <= kSmallRows && p.n <= kernels.width[dtype] && p.k <= kSmallTerms;
   return (is_small ? kernels.small_matmul : kernels.matmul)[dtype];
 }
@@ -94,6 +95,9 @@ void resolve_product(const Step& step, const Resolution& at, Record& record, Nes
   product.out_column = 1;
   product.accumulate = step.accumulate;
   product.rectifies = step.rectifies;
+  // In whatever number of rows, so that a row's bits do not depend on the others; but not where one column is the present batch.
+  const bool is_in_line = a.strides[column] == Extent{1, 0} && b.strides[row] == Extent{1, 0};
+  product.by_lanes = b.shape[static_cast<int>(column)].is_one() && is_in_line && product.k >= kLeastByLanes;
   const bool is_transposed = transposing_pays(product, at.kernels.width[index_of(step.out.dtype)]);
   if (is_transposed) transpose(product);
   const Kernel kernel = choose_product(product, at.kernels, index_of(step.out.dtype));

@@ -57,6 +57,45 @@ static void every_batch_up_to_the_maximum_and_back_is_summed(void **state) {
   }
 }
 
+/* A row's results are the same bits alone, in any place and in any company. */
+static void rows_do_not_depend_on_the_batch(void **state) {
+  static const int widths[] = {1, 2, 5, 16, 33};
+  float x[MAX_BATCH * 33], alone[33], all[MAX_BATCH * 33];
+  size_t w;
+  int i, row;
+  (void)state;
+  for (i = 0; i < MAX_BATCH * 33; ++i) x[i] = (float)sin(i * 0.7);
+  for (w = 0; w < COUNT_OF(widths); ++w) {
+    for (i = 0; i < 2; ++i) { /* with a loss, for training, and without */
+      const int width = widths[w];
+      nadir_graph *g = nadir_graph_new(NULL);
+      const int64_t shape[] = {NADIR_BATCH, 33};
+      const nadir_node in = nadir_input_add(g, "x", NADIR_F32, shape, 2);
+      const nadir_node hidden = nadir_relu(g, nadir_linear_add(g, "first", in, width, NULL));
+      const nadir_node y = nadir_linear_add(g, "second", hidden, 1, NULL);
+      const nadir_node outputs[] = {hidden, y};
+      const nadir_node loss = i == 0 ? nadir_mean(g, y, NULL, 0, 0) : NADIR_NONE;
+      nadir_session *s = nadir_session_new(g, loss, outputs, 2, MAX_BATCH, NULL);
+      float y_alone, y_all[MAX_BATCH];
+      assert_non_null(s);
+      assert_ok(nadir_session_write(s, in, x, sizeof x));
+      assert_ok(nadir_forward(s));
+      assert_ok(nadir_session_read(s, hidden, all, sizeof(float) * MAX_BATCH * (size_t)width));
+      assert_ok(nadir_session_read(s, y, y_all, sizeof y_all));
+      for (row = 0; row < MAX_BATCH; ++row) {
+        assert_ok(nadir_session_write(s, in, x + row * 33, 33 * sizeof(float)));
+        assert_ok(nadir_forward(s));
+        assert_ok(nadir_session_read(s, hidden, alone, sizeof(float) * (size_t)width));
+        assert_ok(nadir_session_read(s, y, &y_alone, sizeof y_alone));
+        assert_memory_equal(alone, all + row * width, sizeof(float) * (size_t)width);
+        assert_memory_equal(&y_alone, &y_all[row], sizeof y_alone);
+      }
+      nadir_session_free(s);
+      nadir_graph_free(g);
+    }
+  }
+}
+
 static void step_of_an_empty_batch_changes_nothing(void **state) {
   fit f;
   (void)state;
@@ -559,6 +598,7 @@ static void limit_of_zero_is_no_limit(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_batch_up_to_the_maximum_and_back_is_summed),
+      cmocka_unit_test(rows_do_not_depend_on_the_batch),
       cmocka_unit_test(step_of_an_empty_batch_changes_nothing),
       cmocka_unit_test(prediction_of_an_empty_batch_is_empty),
       cmocka_unit_test(mean_of_an_empty_batch_is_not_a_number),

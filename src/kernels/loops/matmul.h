@@ -722,7 +722,7 @@ template <class T>
 void column_kernel(const Arguments& arguments) noexcept {
   const MatmulArguments& p = arguments.matmul;
   std::int64_t i = 0;
-  if (adds_by_lanes(p)) {
+  if (p.by_lanes) {
     for (; i + 4 <= p.m; i += 4) lane_rows<4, T>(p, i);
     for (; i < p.m; ++i) lane_rows<1, T>(p, i);
   }
