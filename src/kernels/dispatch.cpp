@@ -57,13 +57,13 @@ bool has_avx512() noexcept {
 // Filled when it is first asked for, by whichever thread.
 template <void (*fill)(KernelTable&) noexcept>
 const KernelTable& table_of(const char* isa) noexcept {
-  static const KernelTable table = [isa] {
+  static const KernelTable kTable = [isa] {
     KernelTable filled{};
     filled.isa = isa;
     fill(filled);
     return filled;
   }();
-  return table;
+  return kTable;
 }
 
 struct Choice {

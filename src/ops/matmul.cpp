@@ -109,7 +109,10 @@ void describe_matmul(Text& text, const Node& node) {
 // For Y = A·B: dA = dY·Bᵀ and dB = Aᵀ·dY; a transposed operand's gradient is the transpose of that. What counts below its
 // diagonal alone does so in these too, or its gradient does.
 Expr matmul_gradient(const Backward& d, int operand) {
-  const auto [ta, tb, lower] = d.y.node().attributes.as<MatmulAttributes>();
+  const auto attributes = d.y.node().attributes.as<MatmulAttributes>();
+  const bool ta = attributes.transpose_a;
+  const bool tb = attributes.transpose_b;
+  const Lower lower = attributes.lower;
   // Where it is in the product of first and second, which are dY and the other operand or the other way round.
   const Lower wanted = operand == 0 ? Lower::kA : Lower::kB;
   const auto lower_if = [&](bool gy_is_first) {

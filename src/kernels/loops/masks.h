@@ -50,8 +50,12 @@ struct le {
   }
 };
 // a > b is b < a: the planner exchanges the operands.
-using gt = void;
-using ge = void;
+struct gt {
+  static constexpr bool kIsExchanged = true;
+};
+struct ge {
+  static constexpr bool kIsExchanged = true;
+};
 
 struct logical_and {
   template <class V>

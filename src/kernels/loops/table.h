@@ -1,8 +1,6 @@
 // The table of the instruction set that this is compiled for.
 #pragma once
 
-#include <type_traits>
-
 #include "kernels/lanes/activations.h"
 #include "kernels/lanes/arithmetic.h"
 #include "kernels/lanes/by_number.h"
@@ -38,10 +36,10 @@ namespace {
   if (u8) kernels[index_of(DType::kU8)] = u8;
 }
 
-// Those of a comparison; a void one has none.
+// Those of a comparison, unless another is put in its place.
 template <class Comparison>
 [[gnu::always_inline]] inline void put_comparison(Kernel (*&row)[kDTypeCount]) noexcept {
-  if constexpr (std::is_void_v<Comparison>) {
+  if constexpr (requires { Comparison::kIsExchanged; }) {
     ++row;
   } else {
     put(row, compare_kernel<Comparison, float>, compare_kernel<Comparison, double>,
