@@ -22,7 +22,7 @@ struct KernelTable {
   Kernel min[kFloatCount];
   Kernel matmul[kFloatCount];
   // The same bits as matmul, faster for products with few rows, at most kSmallTerms terms and no more columns than a vector's
-  // elements, or for one element.
+  // elements.
   Kernel small_matmul[kFloatCount];
   Kernel column[kFloatCount];  // of products with one column
   Kernel conv[kFloatCount];

@@ -193,9 +193,9 @@ class Session : public RefCounted {
   }
   // An input whose values of one step after another lie one after the other.
   struct Fed {
-    std::byte* to = nullptr;
-    const std::byte* next = nullptr;  // of the step to come
-    std::size_t bytes = 0;            // of a step
+    std::byte* to;
+    const std::byte* next;  // of the step to come
+    std::size_t bytes;      // of a step
   };
   // Gives an input the values of a step, of `batch` rows, and tells where those of the following steps go; the others are given
   // by feed_next(), while the session is not left. Inside.

@@ -1,5 +1,5 @@
 // The matrix product. Whatever path an element takes, it is one chain of multiply_add over ascending k, then its bias, then
-// what it is added to: all paths give the same bits.
+// what it is added to: all paths give the same bits. Products that are told to be `by_lanes` alone are sums of several chains.
 //
 // A tile of the result lies in registers: some rows, each a number of `a` for all lanes, by some vectors of lanes from `b`. What
 // is not laid out for that is first copied into panels, block by block, each small enough for a cache (Goto and van de Geijn,
