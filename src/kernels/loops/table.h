@@ -13,6 +13,7 @@
 #include "kernels/loops/matmul.h"
 #include "kernels/loops/pooling.h"
 #include "kernels/loops/rows.h"
+#include "kernels/loops/small_products.h"
 #include "kernels/loops/sum.h"
 #include "kernels/loops/update.h"
 #include "kernels/table.h"
