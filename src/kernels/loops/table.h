@@ -50,8 +50,12 @@ template <class Comparison>
 }
 
 // By statements rather than as a constant: that would have to be relocated when the library is loaded, 32 bytes a kernel, for all
-// sets, of which one is used. And by such as no vectors of addresses are made of.
-[[gnu::cold, gnu::optimize("no-tree-slp-vectorize")]] void fill_table(KernelTable& table) noexcept {
+// sets, of which one is used. And by such as GCC makes no vectors of addresses of.
+#if __has_cpp_attribute(gnu::optimize)
+[[gnu::optimize("no-tree-slp-vectorize")]]
+#endif
+[[gnu::cold]] void
+fill_table(KernelTable& table) noexcept {
   table.width[index_of(DType::kF32)] = Pack<float>::size;
   table.width[index_of(DType::kF64)] = Pack<double>::size;
   Kernel(*row)[kDTypeCount] = table.lanes;
