@@ -77,10 +77,9 @@ struct MatmulArguments {
 // The blocks of large products: so many terms at a time, and so many rows of an `a` that has to be copied.
 inline constexpr std::int64_t kProductDepth = 256;
 inline constexpr std::int64_t kPackedRows = 256;
-inline constexpr std::int64_t kMostPanel = 32;  // columns
-inline constexpr std::int64_t kRowGap = 16;     // elements between copied rows, against strides that are powers of two
-inline constexpr std::int64_t kSmallTerms =
-    32;  // the most terms of a small product, whose columns are a vector at most
+inline constexpr std::int64_t kMostPanel = 32;   // columns
+inline constexpr std::int64_t kRowGap = 16;      // elements between copied rows, against strides that are powers of two
+inline constexpr std::int64_t kSmallTerms = 32;  // the most of a small product
 
 constexpr std::int64_t product_scratch(std::int64_t m, std::int64_t k) noexcept {
   const std::int64_t depth = k < kProductDepth ? k : kProductDepth;

@@ -237,6 +237,15 @@ template <bool kUpper, class T, int... kLanes>
       Register(__builtin_shufflevector(x, y, (kLanes / 2 + (kUpper ? kWidth / 2 : 0) + (kLanes % 2) * kWidth)...)))};
 }
 
+// The elements of two vectors, every other one: from the first on, or from the second.
+template <bool kSecond, class T, int... kLanes>
+[[gnu::always_inline]] inline Pack<T> separated(Pack<T> a, Pack<T> b, std::integer_sequence<int, kLanes...>) {
+  using Register = typename Pack<T>::Batch::register_type;
+  const Register x = a.value;
+  const Register y = b.value;
+  return {typename Pack<T>::Batch(Register(__builtin_shufflevector(x, y, (2 * kLanes + kSecond)...)))};
+}
+
 // Transposes as many vectors as one has elements. Interleaving the rows of both halves turns the digits of (row, column) by one
 // binary place; as many turns as either has exchange them.
 template <class T>
@@ -296,6 +305,16 @@ template <class T>
 }
 #endif
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+// All ones in the first `count` lanes.
+inline __m256i first_lanes_32(std::int64_t count) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+inline __m256i first_lanes_64(std::int64_t count) {
+  return _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+#endif
+
 // The first `count` elements, at most a vector; 0 for the others.
 template <class T>
 Pack<T> load_first(const T* from, std::int64_t count) {
@@ -305,6 +324,13 @@ Pack<T> load_first(const T* from, std::int64_t count) {
     return {_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), from)};
   } else {
     return {_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << count) - 1), from)};
+  }
+#elif defined(__AVX2__)
+  // Not number by number: a vector that is read from numbers just stored has to wait for them.
+  if constexpr (sizeof(T) == 4) {
+    return {_mm256_maskload_ps(from, first_lanes_32(count))};
+  } else {
+    return {_mm256_maskload_pd(from, first_lanes_64(count))};
   }
 #else
   T values[Pack<T>::size];
@@ -317,9 +343,19 @@ Pack<T> load_first(const T* from, std::int64_t count) {
 // Less than a vector, number by number. Out of line: many functions have it for the ends of arrays, beside a long loop.
 template <class T>
 [[gnu::noinline]] Pack<T> load_few_of_ones(const T* from, std::int64_t count) {
+#if defined(__AVX2__)
+  if constexpr (sizeof(T) == 4) {
+    const __m256i lanes = first_lanes_32(count);
+    return {_mm256_blendv_ps(_mm256_set1_ps(1), _mm256_maskload_ps(from, lanes), _mm256_castsi256_ps(lanes))};
+  } else {
+    const __m256i lanes = first_lanes_64(count);
+    return {_mm256_blendv_pd(_mm256_set1_pd(1), _mm256_maskload_pd(from, lanes), _mm256_castsi256_pd(lanes))};
+  }
+#else
   T values[Pack<T>::size];
   for (std::int64_t i = 0; i < Pack<T>::size; ++i) values[i] = i < count ? from[i] : T{1};
   return Pack<T>::load(values);
+#endif
 }
 template <class T>
 [[gnu::noinline]] void store_few(Pack<T> pack, T* to, std::int64_t count) {

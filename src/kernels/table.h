@@ -21,8 +21,7 @@ struct KernelTable {
   Kernel max[kFloatCount];
   Kernel min[kFloatCount];
   Kernel matmul[kFloatCount];
-  // The same bits as matmul, faster for products with few rows, at most kSmallTerms terms and no more columns than a vector's
-  // elements.
+  // The same bits as matmul, faster for products with few rows, few columns and at most kSmallTerms terms.
   Kernel small_matmul[kFloatCount];
   Kernel column[kFloatCount];  // of products with one column
   Kernel conv[kFloatCount];

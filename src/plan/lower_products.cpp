@@ -12,7 +12,9 @@ namespace {
 
 constexpr std::int64_t kFewRows = 32;
 constexpr std::int64_t kLeastByLanes = 16;  // terms
-constexpr std::int64_t kSmallRows = 64;     // for which no panels are worth while
+// For which no panels are worth while.
+constexpr std::int64_t kSmallRows = 64;
+constexpr std::int64_t kSmallVectors = 4;
 
 void transpose(View& view) noexcept {
   const int columns = view.shape.rank() - 1;
@@ -70,7 +72,7 @@ bool transposing_pays(const MatmulArguments& p, int width) noexcept {
 
 Kernel choose_product(const MatmulArguments& p, const KernelTable& kernels, int dtype) noexcept {
   if (p.by_lanes || (p.m == 1 && p.n == 1)) return kernels.column[dtype];
-  const bool is_small = p.m <= kSmallRows && p.n <= kernels.width[dtype] && p.k <= kSmallTerms;
+  const bool is_small = p.m <= kSmallRows && p.n <= kSmallVectors * kernels.width[dtype] && p.k <= kSmallTerms;
   return (is_small ? kernels.small_matmul : kernels.matmul)[dtype];
 }
 

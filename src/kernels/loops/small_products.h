@@ -30,13 +30,49 @@ template <int kRows, class T>
   for (int r = 0; r < kRows; ++r) finish_product(totals[r], p, i + r, 0);
 }
 
+// What is added to a row of a product's columns from j on.
+template <class T>
+[[gnu::always_inline]] inline Pack<T> row_bias(const MatmulArguments& p, std::int64_t i, std::int64_t j,
+                                               std::int64_t count) {
+  const T* const bias = static_cast<const T*>(p.bias);
+  return p.bias_by_row ? Pack<T>::splat(bias[i]) : load_first(bias + j, count);
+}
+
 // Rows whose results do not lie next to each other, or not as whole vectors.
 template <class T>
-[[gnu::noinline]] void finish_lanes(const T* lanes, std::int64_t rows, const MatmulArguments& p, std::int64_t i) {
+[[gnu::noinline]] void finish_lanes(const T* lanes, std::int64_t rows, std::int64_t columns, const MatmulArguments& p,
+                                    std::int64_t i, std::int64_t j) {
   for (const std::int64_t end = i + rows; i < end; ++i, lanes += Pack<T>::size) {
-    for (std::int64_t j = 0; j < p.n; ++j) finish_product(lanes[j], p, i, j);
+    for (std::int64_t c = 0; c < columns; ++c) finish_product(lanes[c], p, i, j + c);
   }
 }
+
+#if defined(NADIR_SCALAR_KERNELS)
+template <int kRows, class T>
+inline constexpr bool kInterleaves = false;
+#else
+template <int kRows, class T>
+inline constexpr bool kInterleaves = (kRows == 2 || kRows == 4) && Pack<T>::size > 1;
+
+// rows[r][l] to out[l * kRows + r].
+template <int kRows, class T>
+[[gnu::always_inline]] inline void interleave(Pack<T> (&rows)[kRows]) {
+  using Lanes = std::make_integer_sequence<int, Pack<T>::size>;
+  const Pack<T> first = interleaved<false>(rows[0], rows[kRows / 2], Lanes());
+  const Pack<T> second = interleaved<true>(rows[0], rows[kRows / 2], Lanes());
+  if constexpr (kRows == 2) {
+    rows[0] = first;
+    rows[1] = second;
+  } else {
+    const Pack<T> third = interleaved<false>(rows[1], rows[3], Lanes());
+    const Pack<T> fourth = interleaved<true>(rows[1], rows[3], Lanes());
+    rows[0] = interleaved<false>(first, third, Lanes());
+    rows[1] = interleaved<true>(first, third, Lanes());
+    rows[2] = interleaved<false>(second, fourth, Lanes());
+    rows[3] = interleaved<true>(second, fourth, Lanes());
+  }
+}
+#endif
 
 // Part of a vector is loaded and stored as fast as all of it.
 #if defined(__AVX512F__)
@@ -45,12 +81,13 @@ inline constexpr bool kHasParts = true;
 inline constexpr bool kHasParts = false;
 #endif
 
-// Rows of a product whose columns are one vector, or the first lanes of one; of `b` there is a whole one if there are no parts.
+// Rows of a product, of whose columns from j on so many are a vector, or the first lanes of one; of `b` there is a whole one if
+// there are no parts.
 template <int kRows, class T>
-[[gnu::always_inline]] inline void vector_rows(const MatmulArguments& p, const T* b, std::int64_t b_row,
-                                               std::int64_t i) {
+[[gnu::always_inline]] inline void vector_rows(const MatmulArguments& p, const T* b, std::int64_t b_row, std::int64_t i,
+                                               std::int64_t j, std::int64_t columns) {
   using V = Pack<T>;
-  const std::int64_t count = kHasParts ? p.n : std::int64_t{V::size};
+  const std::int64_t count = kHasParts ? columns : std::int64_t{V::size};
   const T* a = static_cast<const T*>(p.a) + i * p.a_row;
   V totals[kRows];
 #pragma GCC unroll 4
@@ -60,75 +97,127 @@ template <int kRows, class T>
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) totals[r] = multiply_add(V::splat(a[r * p.a_row]), right, totals[r]);
   }
-  if (p.out_column != 1 || p.bias_by_row || p.n < count) {
+  // Where results lie as vectors: those of a row, or of all rows in turn, if these are few.
+  T* out = static_cast<T*>(p.out) + i * p.out_row + j * p.out_column;
+  std::int64_t next = p.out_row;
+  bool is_in_turn = false;
+  if constexpr (kInterleaves<kRows, T>) {
+    is_in_turn = p.m == kRows && p.out_row == 1 && p.out_column == kRows && columns == V::size;
+  }
+  if (!is_in_turn && (p.out_column != 1 || columns < count)) {
     T lanes[kRows * V::size];
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) totals[r].store(lanes + r * V::size);
-    return finish_lanes(lanes, kRows, p, i);
+    return finish_lanes(lanes, kRows, columns, p, i, j);
+  }
+  if (p.bias) {
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) totals[r] = totals[r] + row_bias<T>(p, i + r, j, count);
+  }
+  if constexpr (kInterleaves<kRows, T>) {
+    if (is_in_turn) {
+      interleave(totals);
+      next = V::size;
+    }
   }
 #pragma GCC unroll 4
-  for (int r = 0; r < kRows; ++r) {
-    T* const out = static_cast<T*>(p.out) + (i + r) * p.out_row;
-    V total = totals[r];
-    if (p.bias) total = total + load_first(static_cast<const T*>(p.bias), count);
-    if (p.accumulate) total = load_first(out, count) + total;
-    store_first(total, out, count);
+  for (int r = 0; r < kRows; ++r, out += next) {
+    if (p.accumulate) totals[r] = load_first(out, count) + totals[r];
+    store_first(totals[r], out, count);
   }
 }
 
-// As many rows of whole vectors as make tiles. Returns how many those are.
-template <class T>
-std::int64_t vector_lines(const MatmulArguments& p, const T* b, std::int64_t b_row) {
+// Rows of whole vectors, of columns from j on: all of them by pairs of vectors, or as many as make tiles of one. Returns how many.
+template <int kColumns, class T>
+std::int64_t tile_rows(const MatmulArguments& p, const T* b, std::int64_t b_row, std::int64_t j) {
   Tile<T> t{};
   t.a = static_cast<const T*>(p.a);
   t.b = b;
-  t.out = static_cast<T*>(p.out);
-  t.bias = static_cast<const T*>(p.bias);
+  t.out = static_cast<T*>(p.out) + j;
+  t.bias = p.bias ? static_cast<const T*>(p.bias) + j : nullptr;
   t.a_row = p.a_row;
   t.a_column = p.a_column;
   t.b_row = b_row;
   t.out_row = p.out_row;
   t.k = p.k;
   t.accumulate = p.accumulate;
-  std::int64_t i = 0;
-  for (; i + kTileRows <= p.m; i += kTileRows) {
-    product_tile<kTileRows, 1>(t);
-    t.a += kTileRows * t.a_row;
-    t.out += kTileRows * t.out_row;
+  constexpr std::int64_t kLeast = kColumns == 2 ? 1 : kTileRows;
+  std::int64_t left = p.m;
+  while (left >= kLeast) {
+    const std::int64_t rows = rows_of_tile(left, false);
+    run_tile<kColumns>(t, rows);
+    t.a += rows * t.a_row;
+    t.out += rows * t.out_row;
+    left -= rows;
   }
-  return i;
+  return p.m - left;
+}
+
+// A panel of one vector, as pack_columns() makes it, from the few terms of a turned matrix as well.
+template <class T>
+void pack_terms(T* panel, const T* from, std::int64_t lanes, std::int64_t lane, std::int64_t step, std::int64_t count) {
+#if !defined(NADIR_SCALAR_KERNELS)
+  using V = Pack<T>;
+  using Lanes = std::make_integer_sequence<int, V::size>;
+  const bool is_dense = step == 1 && lane == count && lanes == V::size;
+  const auto split = [](V a, V b, V& first, V& second) {
+    first = separated<false>(a, b, Lanes());
+    second = separated<true>(a, b, Lanes());
+  };
+  if (is_dense && count == 2) {
+    V terms[2];
+    split(V::load(from), V::load(from + V::size), terms[0], terms[1]);
+    for (int l = 0; l < 2; ++l) terms[l].store(panel + l * V::size);
+    return;
+  }
+  if (is_dense && count == 4) {
+    V even[2], odd[2], terms[4];
+    for (int half = 0; half < 2; ++half, from += 2 * V::size) {
+      split(V::load(from), V::load(from + V::size), even[half], odd[half]);
+    }
+    split(even[0], even[1], terms[0], terms[2]);
+    split(odd[0], odd[1], terms[1], terms[3]);
+    for (int l = 0; l < 4; ++l) terms[l].store(panel + l * V::size);
+    return;
+  }
+#endif
+  // Where there is nothing are zeros: anything else might be a subnormal number, which takes a hundred times as long.
+  pack_columns(panel, Pack<T>::size, from, lanes, lane, step, count);
 }
 
 template <class T>
 [[gnu::always_inline]] inline void multiply_small(const MatmulArguments& p) {
+  constexpr std::int64_t kWidth = Pack<T>::size;
   std::int64_t i = 0;
   if (p.n == 1) {
     for (; i + 4 <= p.m; i += 4) column_rows<4, T>(p, i);
     for (; i < p.m; ++i) column_rows<1, T>(p, i);
     return;
   }
-  constexpr std::int64_t kWidth = Pack<T>::size;
-  const T* b = static_cast<const T*>(p.b);
-  std::int64_t b_row = p.b_row;
-  const bool is_line = p.out_column == 1 && !p.bias_by_row && p.n == kWidth;
+  const bool has_lines = p.out_column == 1 && !p.bias_by_row;
   T packed[kSmallTerms * kWidth];
-  if (p.b_column != 1 || (!kHasParts && p.n < kWidth)) {
-    if (p.k >= kWidth) {
-      pack_columns(packed, kWidth, b, p.n, p.b_column, p.b_row, p.k);
-    } else {
-      for (std::int64_t l = 0; l < p.k; ++l) {
-        // Where there is nothing are zeros: anything else might be a subnormal number, which takes a hundred times as long.
-        for (std::int64_t j = 0; j < kWidth; ++j) {
-          packed[l * kWidth + j] = j < p.n ? b[l * p.b_row + j * p.b_column] : T{0};
-        }
-      }
+  std::int64_t columns = 0;
+  for (std::int64_t j = 0; j < p.n; j += columns) {
+    columns = p.n - j < kWidth ? p.n - j : kWidth;
+    const T* b = static_cast<const T*>(p.b) + j * p.b_column;
+    std::int64_t b_row = p.b_row;
+    if (p.b_column != 1 || (!kHasParts && columns < kWidth)) {
+      pack_terms(packed, b, columns, p.b_column, p.b_row, p.k);
+      b = packed;
+      b_row = kWidth;
+    } else if (has_lines && p.n - j >= 2 * kWidth) {
+      tile_rows<2>(p, b, b_row, j);
+      columns = 2 * kWidth;
+      continue;
     }
-    b = packed;
-    b_row = kWidth;
+    i = has_lines && columns == kWidth && p.m >= kTileRows ? tile_rows<1>(p, b, b_row, j) : 0;
+    for (; i + 4 <= p.m; i += 4) vector_rows<4>(p, b, b_row, i, j, columns);
+    if (i + 2 <= p.m) {
+      vector_rows<2>(p, b, b_row, i, j, columns);
+      i += 2;
+    }
+    if (i < p.m) vector_rows<1>(p, b, b_row, i, j, columns);
   }
-  if (is_line && p.m >= kTileRows) i = vector_lines(p, b, b_row);
-  for (; i + 4 <= p.m; i += 4) vector_rows<4>(p, b, b_row, i);
-  for (; i < p.m; ++i) vector_rows<1>(p, b, b_row, i);
 }
 
 template <class T>
@@ -191,10 +280,8 @@ template <int kRows, class T>
   for (int r = 0; r < kRows; ++r) finish_product(sums[r], p, i + r, 0);
 }
 
-// A product by one column.
 template <class T>
-void column_kernel(const Arguments& arguments) noexcept {
-  const MatmulArguments& p = arguments.matmul;
+[[gnu::noinline]] void multiply_column(const MatmulArguments& p) {
   std::int64_t i = 0;
   if (p.by_lanes) {
     for (; i + 4 <= p.m; i += 4) lane_rows<4, T>(p, i);
@@ -202,7 +289,19 @@ void column_kernel(const Arguments& arguments) noexcept {
   }
   for (; i + 4 <= p.m; i += 4) column_rows<4, T>(p, i);
   for (; i < p.m; ++i) column_rows<1, T>(p, i);
-  if (p.rectifies) rectify(static_cast<T*>(p.out), p.out_row, p.out_column, p.m, p.n);
+}
+
+// A product by one column. That of a row is short, and worth a short way.
+template <class T>
+void column_kernel(const Arguments& arguments) noexcept {
+  const MatmulArguments& p = arguments.matmul;
+  if (p.m == 1 && !p.by_lanes) {
+    column_rows<1, T>(p, 0);
+  } else {
+    multiply_column<T>(p);
+  }
+  if (p.rectifies) [[unlikely]]
+    rectify(static_cast<T*>(p.out), p.out_row, p.out_column, p.m, p.n);
 }
 
 }  // namespace
