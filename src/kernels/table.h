@@ -24,6 +24,7 @@ struct KernelTable {
   // The same bits as matmul, faster for products with few rows, few columns and at most kSmallTerms terms.
   Kernel small_matmul[kFloatCount];
   Kernel column[kFloatCount];  // of products with one column
+  Kernel number[kFloatCount];  // of products of two numbers, neither added to the result nor rectified
   Kernel conv[kFloatCount];
   Kernel conv_input[kFloatCount];
   Kernel conv_weight[kFloatCount];

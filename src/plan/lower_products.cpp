@@ -71,7 +71,9 @@ bool transposing_pays(const MatmulArguments& p, int width) noexcept {
 }
 
 Kernel choose_product(const MatmulArguments& p, const KernelTable& kernels, int dtype) noexcept {
-  if (p.by_lanes || (p.m == 1 && p.n == 1)) return kernels.column[dtype];
+  const bool is_number = p.m == 1 && p.n == 1;
+  if (is_number && p.k == 1 && !p.accumulate && !p.rectifies) return kernels.number[dtype];
+  if (is_number || p.by_lanes) return kernels.column[dtype];
   const bool is_small = p.m <= kSmallRows && p.n <= kSmallVectors * kernels.width[dtype] && p.k <= kSmallTerms;
   return (is_small ? kernels.small_matmul : kernels.matmul)[dtype];
 }

@@ -146,8 +146,14 @@ void Session::describe_updates() {
     const auto dtype = static_cast<std::size_t>(index_of(range.dtype));
     const std::size_t offset = static_cast<std::size_t>(range.first) * size_of(range.dtype);
     if (range.dtype == DType::kF32) greatest_rate_ = std::numeric_limits<float>::max();
-    updates_.push_back({range.dtype, memory_.parameters[dtype] + offset, memory_.gradients[dtype] + offset, range.count,
-                        kernels_.sgd[dtype]});
+    Update update{range.dtype,
+                  memory_.parameters[dtype] + offset,
+                  memory_.gradients[dtype] + offset,
+                  range.count,
+                  kernels_.sgd[dtype],
+                  {}};
+    update.descent.update = {update.values, update.gradients, update.count, 0};
+    updates_.push_back(update);
   }
 }
 

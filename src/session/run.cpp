@@ -78,15 +78,28 @@ Status Session::accept(const char* function, NodeIndex node, std::size_t bytes, 
   return set_rows(function, input, bytes);
 }
 
+// A number of an input that has been written before is written without a detour: a session's owner may do that often.
 Status Session::write(NodeIndex node, const void* data, std::size_t bytes) noexcept {
-  return inside(Access::kNone, [=, this] {
+  if (gate_.enter_as_owner(occupancy_, Access::kNone)) [[likely]] {
     const Slot slot = slots_[node];
-    const bool is_input = slot.kind == Slot::Kind::kInput;
-    if (!is_input || !inputs_[slot.index].is_staged || inputs_[slot.index].bytes != bytes || !data) [[unlikely]] {
-      return write_anew("session_write", node, data, bytes);
+    const bool is_number = bytes == sizeof(float) || bytes == sizeof(double);
+    const bool is_usual = is_number && data && is_rewritten(slot, bytes) && error_.status() == Status::kOk;
+    if (is_usual) [[likely]] {
+      can_go_back_ = false;
+      copy_number(inputs_[slot.index].staging, data, bytes);
     }
+    gate_.leave_as_owner(occupancy_, Access::kNone);
+    if (is_usual) [[likely]]
+      return Status::kOk;
+  }
+  return write_inside(node, data, bytes);
+}
+
+Status Session::write_inside(NodeIndex node, const void* data, std::size_t bytes) noexcept {
+  return inside(Access::kNone, [=, this] {
+    if (!data || !is_rewritten(slots_[node], bytes)) return write_anew("session_write", node, data, bytes);
     can_go_back_ = false;
-    copy_some(inputs_[slot.index].staging, data, bytes);
+    copy_some(inputs_[slots_[node].index].staging, data, bytes);
     return done();
   });
 }
@@ -451,14 +464,25 @@ Status Session::sgd_step(double rate) noexcept {
 
 // Robbins and Monro, "A Stochastic Approximation Method", 1951.
 void Session::descend(double rate) noexcept {
-  for (const Update& update : updates_) {
-    share(update.values, update.dtype, update.count, [&](std::int64_t first, std::int64_t count) {
-      const std::size_t offset = static_cast<std::size_t>(first) * size_of(update.dtype);
-      Arguments arguments;
-      arguments.update = {update.values + offset, update.gradients + offset, count, rate};
-      update.sgd(arguments);
-    });
+  for (Update& update : updates_) {
+    update.descent.update.rate = rate;
+    if (workers_.count() > 1) [[unlikely]] {
+      descend_together(update);
+    } else {
+      update.sgd(update.descent);
+    }
   }
+}
+
+void Session::descend_together(const Update& update) noexcept {
+  share(update.values, update.dtype, update.count, [&](std::int64_t first, std::int64_t count) {
+    const std::size_t offset = static_cast<std::size_t>(first) * size_of(update.dtype);
+    Arguments part = update.descent;
+    part.update.values = update.values + offset;
+    part.update.gradients = update.gradients + offset;
+    part.update.count = count;
+    update.sgd(part);
+  });
 }
 
 Status Session::clip_norm_inside(const char* function, double most, double& norm) noexcept {

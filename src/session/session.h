@@ -44,11 +44,12 @@ struct SessionOptions {
 };
 
 // A call of memcpy costs more than a number.
+inline void copy_number(void* to, const void* from, std::size_t bytes) noexcept {
+  bytes == sizeof(float) ? std::memcpy(to, from, sizeof(float)) : std::memcpy(to, from, sizeof(double));
+}
 inline void copy_some(void* to, const void* from, std::size_t bytes) noexcept {
-  if (bytes == sizeof(float)) {
-    std::memcpy(to, from, sizeof(float));
-  } else if (bytes == sizeof(double)) {
-    std::memcpy(to, from, sizeof(double));
+  if (bytes == sizeof(float) || bytes == sizeof(double)) {
+    copy_number(to, from, bytes);
   } else if (bytes > 0) {
     std::memcpy(to, from, bytes);
   }
@@ -249,7 +250,7 @@ class Session : public RefCounted {
     };
     workers_.run(run_part, &job);
   }
-  // w = w - rate * gradient. Inside.
+  // w = w - rate * gradient, by all threads if it is enough work. Inside.
   void descend(double rate) noexcept;
   Status clip_norm_inside(const char* function, double most, double& norm) noexcept;
   void clip_value_inside(double limit) noexcept;
@@ -294,6 +295,11 @@ class Session : public RefCounted {
   void describe_updates();
 
   [[gnu::cold]] Status refuse_with(Status status, const char* function, std::span<const Piece> pieces) noexcept;
+  // Whether a write of so many bytes changes nothing but an input's values.
+  bool is_rewritten(const Slot& slot, std::size_t bytes) const noexcept {
+    return slot.kind == Slot::Kind::kInput && inputs_[slot.index].is_staged && inputs_[slot.index].bytes == bytes;
+  }
+  [[gnu::noinline]] Status write_inside(NodeIndex node, const void* data, std::size_t bytes) noexcept;
   Status write_anew(const char* function, NodeIndex node, const void* data, std::size_t bytes) noexcept;
   Status accept(const char* function, NodeIndex node, std::size_t bytes, const void* data) noexcept;
   Status set_rows(const char* function, Input& input, std::size_t bytes) noexcept;
@@ -314,6 +320,7 @@ class Session : public RefCounted {
   Status refuse_backward() noexcept;
   // zero_grad, forward and backward; sets `was_skipped_` where the loss was not finite and the host wants to go on.
   Status differentiate(const char* function, double& loss_now) noexcept;
+  [[gnu::noinline]] void descend_together(const Update& update) noexcept;
   template <class Change>
   Status commit_if(Change change) noexcept {
     const Status status = change();

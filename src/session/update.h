@@ -16,6 +16,7 @@ struct Update {
   std::byte* gradients;
   std::int64_t count;
   Kernel sgd;
+  Arguments descent;  // of `sgd`, but for the rate of a step
 };
 
 }  // namespace nadir

@@ -277,6 +277,9 @@ void check_product(const KernelTable& table, const Product<T>& p) {
   if (p.n == 1) {
     const auto column = multiply(table, table.column[dtype], p, a, b, bias);
     for (std::size_t i = 0; i < p.m; ++i) assert_true(same_bits(got[i], column[i]));
+    if (p.m == 1 && p.k == 1 && !p.accumulate && !p.rectifies) {
+      assert_true(same_bits(got[0], multiply(table, table.number[dtype], p, a, b, bias)[0]));
+    }
     if (p.transpose_a && p.m > 1) return;
     Product<T> by_lanes = p;
     by_lanes.by_lanes = true;

@@ -289,19 +289,24 @@ template <class T>
   }
   for (; i + 4 <= p.m; i += 4) column_rows<4, T>(p, i);
   for (; i < p.m; ++i) column_rows<1, T>(p, i);
+  if (p.rectifies) rectify(static_cast<T*>(p.out), p.out_row, p.out_column, p.m, p.n);
 }
 
-// A product by one column. That of a row is short, and worth a short way.
+// A product by one column. That of one row is short, and worth a short way.
 template <class T>
 void column_kernel(const Arguments& arguments) noexcept {
   const MatmulArguments& p = arguments.matmul;
-  if (p.m == 1 && !p.by_lanes) {
-    column_rows<1, T>(p, 0);
-  } else {
-    multiply_column<T>(p);
-  }
-  if (p.rectifies) [[unlikely]]
-    rectify(static_cast<T*>(p.out), p.out_row, p.out_column, p.m, p.n);
+  if (p.m != 1 || p.by_lanes || p.rectifies) return multiply_column<T>(p);
+  column_rows<1, T>(p, 0);
+}
+
+// A product of two numbers, which is not added to the result.
+template <class T>
+void number_kernel(const Arguments& arguments) noexcept {
+  const MatmulArguments& p = arguments.matmul;
+  T total = multiply_add(*static_cast<const T*>(p.a), *static_cast<const T*>(p.b), T(0));
+  if (p.bias) total = total + *static_cast<const T*>(p.bias);
+  *static_cast<T*>(p.out) = total;
 }
 
 }  // namespace

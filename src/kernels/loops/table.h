@@ -93,6 +93,7 @@ fill_table(KernelTable& table) noexcept {
   set(table.matmul, matmul_kernel<float>, matmul_kernel<double>);
   set(table.small_matmul, small_matmul_kernel<float>, small_matmul_kernel<double>);
   set(table.column, column_kernel<float>, column_kernel<double>);
+  set(table.number, number_kernel<float>, number_kernel<double>);
   set(table.conv, conv_kernel<float>, conv_kernel<double>);
   set(table.conv_input, conv_input_kernel<float>, conv_input_kernel<double>);
   set(table.conv_weight, conv_weight_kernel<float>, conv_weight_kernel<double>);
