@@ -340,6 +340,21 @@ Pack<T> load_first(const T* from, std::int64_t count) {
 }
 
 #if !defined(__AVX512F__)
+// Less than a vector, by halves, quarters and so on, as many as there are: GCC 12 makes a call of memcpy of a loop.
+template <class T>
+[[gnu::always_inline]] inline void store_part(Pack<T> pack, T* to, std::int64_t count) {
+  T values[Pack<T>::size];
+  pack.store(values);
+  const T* from = values;
+#pragma GCC unroll 4
+  for (int part = Pack<T>::size / 2; part > 0; part /= 2) {
+    if ((count & part) == 0) continue;
+    __builtin_memcpy(to, from, sizeof(T) * static_cast<std::size_t>(part));
+    to += part;
+    from += part;
+  }
+}
+
 // Less than a vector, number by number. Out of line: many functions have it for the ends of arrays, beside a long loop.
 template <class T>
 [[gnu::noinline]] Pack<T> load_few_of_ones(const T* from, std::int64_t count) {
@@ -359,9 +374,12 @@ template <class T>
 }
 template <class T>
 [[gnu::noinline]] void store_few(Pack<T> pack, T* to, std::int64_t count) {
-  T values[Pack<T>::size];
-  pack.store(values);
-  for (std::int64_t i = 0; i < count; ++i) to[i] = values[i];
+  store_part(pack, to, count);
+#if defined(__AVX__)
+  // As at the end of every function that uses whole registers; GCC 12 leaves it out where it was called with one. The host's next
+  // instruction of SSE would wait for the upper halves.
+  _mm256_zeroupper();
+#endif
 }
 #endif
 
@@ -391,9 +409,7 @@ void store_first(Pack<T> pack, T* to, std::int64_t count) {
     _mm512_mask_storeu_pd(to, static_cast<__mmask8>((1u << count) - 1), pack.value);
   }
 #else
-  T values[Pack<T>::size];
-  pack.store(values);
-  for (std::int64_t i = 0; i < count; ++i) to[i] = values[i];
+  store_part(pack, to, count);
 #endif
 }
 

@@ -113,13 +113,15 @@ Session::Session(Graph& graph, std::size_t known_nodes, Plan plan, std::int64_t 
                  {gradient_block_bytes(graph, plan_, DType::kF64), &graph.host()}},
       inputs_(&graph.host()),
       input_data_(&graph.host()),
+      outputs_(&graph.host()),
       slots_(&graph.host()),
       updates_(&graph.host()),
       profile_(&graph.host()) {
   memory_.arena = arena_.data();
   memory_.state = &state_;
   state_.is_training = plan_.has_loss;
-  needs_care_ = plan_.uses_state || !plan_.weights.empty();
+  keeps_weights_ = !plan_.weights.empty();
+  uses_state_ = plan_.uses_state;
   for (int i = 0; i < kFloatCount; ++i) {
     memory_.parameters[static_cast<std::size_t>(i)] = graph.parameters().block(dtype_at(i));
     memory_.gradients[static_cast<std::size_t>(i)] = gradients_[i].data();
@@ -172,7 +174,11 @@ void Session::describe_inputs() {
 void Session::describe_slots(std::size_t known_nodes) {
   slots_.resize(known_nodes);
   for (std::uint32_t i = 0; i < inputs_.size(); ++i) slots_[inputs_[i].node] = {Slot::Kind::kInput, i};
-  for (std::uint32_t i = 0; i < plan_.outputs.size(); ++i) slots_[plan_.outputs[i].node] = {Slot::Kind::kOutput, i};
+  outputs_.reserve(plan_.outputs.size());
+  for (std::uint32_t i = 0; i < plan_.outputs.size(); ++i) {
+    slots_[plan_.outputs[i].node] = {Slot::Kind::kOutput, i};
+    outputs_.push_back({memory_.address(plan_.outputs[i].place), 0});
+  }
   const Parameters& parameters = graph_->parameters();
   for (std::uint32_t i = 0; i < parameters.size(); ++i) slots_[parameters[i].node] = {Slot::Kind::kParameter, i};
   const Parameters& states = graph_->states();

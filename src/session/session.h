@@ -44,11 +44,12 @@ struct SessionOptions {
 };
 
 // A call of memcpy costs more than a number.
+constexpr bool is_of_number(std::size_t bytes) noexcept { return bytes == sizeof(float) || bytes == sizeof(double); }
 inline void copy_number(void* to, const void* from, std::size_t bytes) noexcept {
   bytes == sizeof(float) ? std::memcpy(to, from, sizeof(float)) : std::memcpy(to, from, sizeof(double));
 }
 inline void copy_some(void* to, const void* from, std::size_t bytes) noexcept {
-  if (bytes == sizeof(float) || bytes == sizeof(double)) {
+  if (is_of_number(bytes)) {
     copy_number(to, from, bytes);
   } else if (bytes > 0) {
     std::memcpy(to, from, bytes);
@@ -282,6 +283,11 @@ class Session : public RefCounted {
     bool is_bound = false;
     bool is_staged = false;  // written: another write of as many bytes changes nothing but the values
   };
+  // A result, of the batch that was computed last.
+  struct Output {
+    const std::byte* values;
+    std::size_t bytes;
+  };
   // What a node is to the host.
   struct Slot {
     enum class Kind : std::uint32_t { kNone, kInput, kOutput, kParameter, kState } kind = Kind::kNone;
@@ -306,7 +312,8 @@ class Session : public RefCounted {
   Status prepare() noexcept;
   // Runs the forward pass of the present inputs, parameters and step.
   Status compute() noexcept {
-    if (!is_resolved_ || needs_care_) [[unlikely]]
+    const bool has_stale_weights = keeps_weights_ && weights_seen_ != graph_->parameters().version();
+    if (!is_resolved_ || uses_state_ || has_stale_weights) [[unlikely]]
       return compute_with_care();
     program_.run_forward();
     return Status::kOk;
@@ -316,6 +323,7 @@ class Session : public RefCounted {
   Status refuse_grad_check() noexcept;
   Status compare_gradients(const GradCheck& settings, double& worst) noexcept;
   double loss_at(double& value, double moved) noexcept;
+  [[gnu::noinline]] Status read_anything(NodeIndex node, void* data, std::size_t bytes) noexcept;
   Status read_inside(NodeIndex node, void* data, std::size_t bytes) noexcept;
   Status refuse_backward() noexcept;
   // zero_grad, forward and backward; sets `was_skipped_` where the loss was not finite and the host wants to go on.
@@ -350,6 +358,7 @@ class Session : public RefCounted {
   Memory memory_;
   std::pmr::vector<Input> inputs_;
   std::pmr::vector<const std::byte*> input_data_;
+  std::pmr::vector<Output> outputs_;
   std::pmr::vector<Slot> slots_;  // by node
   std::pmr::vector<Update> updates_;
   Profile profile_;  // empty unless it is on
@@ -363,9 +372,10 @@ class Session : public RefCounted {
 
   std::int64_t batch_ = -1;            // of the records
   std::uint64_t parameters_seen_ = 0;  // the version that the last forward pass used
-  std::uint64_t weights_seen_ = 0;     // the version that the plan's weights were computed for
-  bool has_weights_ = false;           // they were computed
-  bool needs_care_ = false;            // of a forward pass: there are weights, or kernels that read or change the state
+  static constexpr std::uint64_t kNever = ~std::uint64_t{0};
+  std::uint64_t weights_seen_ = kNever;  // the version that the plan's weights were computed for
+  bool keeps_weights_ = false;           // the plan has some
+  bool uses_state_ = false;              // there are kernels that read or change the state
   bool is_resolved_ = false;
   bool has_results_ = false;    // a forward pass was made
   bool has_state_ = false;      // the last forward pass trained, and its state may be committed

@@ -281,23 +281,25 @@ template <int kRows, class T>
 }
 
 template <class T>
-[[gnu::noinline]] void multiply_column(const MatmulArguments& p) {
+[[gnu::noinline]] void multiply_by_lanes(const MatmulArguments& p) {
   std::int64_t i = 0;
-  if (p.by_lanes) {
-    for (; i + 4 <= p.m; i += 4) lane_rows<4, T>(p, i);
-    for (; i < p.m; ++i) lane_rows<1, T>(p, i);
-  }
-  for (; i + 4 <= p.m; i += 4) column_rows<4, T>(p, i);
-  for (; i < p.m; ++i) column_rows<1, T>(p, i);
-  if (p.rectifies) rectify(static_cast<T*>(p.out), p.out_row, p.out_column, p.m, p.n);
+  for (; i + 4 <= p.m; i += 4) lane_rows<4, T>(p, i);
+  for (; i < p.m; ++i) lane_rows<1, T>(p, i);
 }
 
-// A product by one column. That of one row is short, and worth a short way.
+template <class T>
+[[gnu::noinline]] void multiply_column(const MatmulArguments& p) {
+  std::int64_t i = 0;
+  for (; i + 4 <= p.m; i += 4) column_rows<4, T>(p, i);
+  for (; i < p.m; ++i) column_rows<1, T>(p, i);
+}
+
+// A product by one column.
 template <class T>
 void column_kernel(const Arguments& arguments) noexcept {
   const MatmulArguments& p = arguments.matmul;
-  if (p.m != 1 || p.by_lanes || p.rectifies) return multiply_column<T>(p);
-  column_rows<1, T>(p, 0);
+  p.by_lanes ? multiply_by_lanes<T>(p) : multiply_column<T>(p);
+  if (p.rectifies) rectify(static_cast<T*>(p.out), p.out_row, p.out_column, p.m, p.n);
 }
 
 // A product of two numbers, which is not added to the result.
