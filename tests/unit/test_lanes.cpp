@@ -13,6 +13,10 @@
 
 #include "kernel_support.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 namespace {
 
 // --------------------------------------------------------------------------------------------------- elementwise
@@ -162,6 +166,48 @@ void lanes_equal_the_reference_at_every_length_and_alignment(void**) {
   }
 }
 
+// The upper halves of vector registers that are in use: an instruction of SSE, as a host's may be the next one, would wait for
+// them. 0 where the processor does not tell.
+unsigned upper_halves_in_use() {
+#if defined(__x86_64__)
+  unsigned low = 0, high = 0, leaf = 0, rest = 0;
+  if (!__get_cpuid_count(1, 0, &leaf, &rest, &low, &high) || !(low & bit_OSXSAVE)) return 0;
+  if (!__get_cpuid_count(0xd, 1, &leaf, &rest, &low, &high) || !(leaf & 4u)) return 0;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(1));
+  return low & 0x44u;  // of ymm and of zmm 0 to 15
+#else
+  return 0;
+#endif
+}
+
+template <class T>
+void check_upper_halves(const KernelTable& table, LaneId lane) {
+  const Kernel kernel = table.lanes[static_cast<int>(lane)][dtype_index<T>()];
+  if (!kernel) return;
+  const auto in = tame_samples<T>(kLongest, 5);
+  std::vector<T> out(kLongest);
+  for (std::int64_t count = 0; count <= static_cast<std::int64_t>(kLongest); ++count) {
+    for (unsigned splat = 0; splat < 4; ++splat) {
+      Arguments arguments{};
+      arguments.lane = {out.data(), {in.data(), in.data(), in.data()}, count, splat, {0.3, 1.7}};
+      if (upper_halves_in_use() != 0) return;  // by somebody else
+      kernel(arguments);
+      if (upper_halves_in_use() != 0)
+        fail_msg("%s lane %d length %d", table.isa, static_cast<int>(lane), static_cast<int>(count));
+    }
+  }
+}
+
+void upper_halves_of_registers_are_left_clear(void**) {
+  for (const KernelTable* table : tables()) {
+    for (const LaneId lane : {LaneId::tanh, LaneId::sigmoid, LaneId::exp, LaneId::log, LaneId::erf, LaneId::gelu,
+                              LaneId::elu, LaneId::add, LaneId::mul, LaneId::square, LaneId::relu, LaneId::pow}) {
+      check_upper_halves<float>(*table, lane);
+      check_upper_halves<double>(*table, lane);
+    }
+  }
+}
+
 // ---------------------------------------------------------------------------------------------- masks and casts
 
 // Samples of any type: a few values often, so that equals meet.
@@ -307,6 +353,7 @@ void casts_saturate_and_masks_are_0_or_1(void**) {
 int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(lanes_equal_the_reference_at_every_length_and_alignment),
+      cmocka_unit_test(upper_halves_of_registers_are_left_clear),
       cmocka_unit_test(comparisons_and_choices_equal_the_language),
       cmocka_unit_test(tests_and_logic_equal_the_language),
       cmocka_unit_test(casts_saturate_and_masks_are_0_or_1),
