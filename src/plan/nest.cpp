@@ -91,24 +91,37 @@ struct Lines {
 template <class F>
 void for_each_element(const Nest& nest, const NestArguments& part, int rank, std::byte* (&start)[kMostOperands + 1],
                       F f) noexcept {
-  const auto advance = [&](std::size_t axis, std::int64_t by) {
-    for (std::size_t operand = 0; operand <= kMostOperands; ++operand) {
-      if (start[operand])
-        start[operand] += by * nest.strides[operand][axis] * static_cast<std::int64_t>(nest.element_sizes[operand]);
-    }
+  if (rank == 0) return f();
+  const auto length_of = [&](int axis) {
+    return axis == 0 ? part.count : nest.lengths[static_cast<std::size_t>(axis)];
   };
+  const auto step_of = [&](int axis, std::size_t operand) {
+    if (!start[operand]) return std::int64_t{0};
+    return nest.strides[operand][static_cast<std::size_t>(axis)] *
+           static_cast<std::int64_t>(nest.element_sizes[operand]);
+  };
+  const auto advance = [&](int axis, std::int64_t by) {
+    for (std::size_t operand = 0; operand <= kMostOperands; ++operand) start[operand] += by * step_of(axis, operand);
+  };
+  // Most steps are along the last of the dimensions.
+  const int inner = rank - 1;
+  const std::int64_t inner_length = length_of(inner);
+  std::int64_t steps[kMostOperands + 1];
+  for (std::size_t operand = 0; operand <= kMostOperands; ++operand) steps[operand] = step_of(inner, operand);
   std::array<std::int64_t, kMaxRank> index{};
-  if (rank > 0) advance(0, part.first);
+  advance(0, part.first);
   while (true) {
-    f();
-    int axis = rank - 1;
+    for (std::int64_t i = 0; i < inner_length; ++i) {
+      f();
+      for (std::size_t operand = 0; operand <= kMostOperands; ++operand) start[operand] += steps[operand];
+    }
+    advance(inner, -inner_length);
+    int axis = inner - 1;
     for (; axis >= 0; --axis) {
-      const auto at = static_cast<std::size_t>(axis);
-      advance(at, 1);
-      const std::int64_t length = axis == 0 ? part.count : nest.lengths[at];
-      if (++index[at] < length) break;
-      advance(at, -length);
-      index[at] = 0;
+      advance(axis, 1);
+      if (++index[static_cast<std::size_t>(axis)] < length_of(axis)) break;
+      advance(axis, -length_of(axis));
+      index[static_cast<std::size_t>(axis)] = 0;
     }
     if (axis < 0) return;
   }
