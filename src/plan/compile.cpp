@@ -3,9 +3,11 @@
 //   analyse          the gradients of the loss become nodes; what nothing wants is left out; the rest gets its phase
 //   lower            each node becomes steps, or just a view
 //   fuse             elementwise steps over one domain become one
+//   leave out copies results are written where copies would take them
 //   overwrite        results take the place of operands that nobody reads any more
 //   place            buffers get addresses in the arena, by liveness
 #include "plan/analysis.h"
+#include "plan/copies.h"
 #include "plan/fusion.h"
 #include "plan/lifetimes.h"
 #include "plan/lowering.h"
@@ -87,6 +89,7 @@ Plan compile(Graph& graph, const Wanted& wanted) {
   Lowering lowering(graph, wanted, analysis, plan);
   lowering.run();
   fuse(plan, lowering.buffers(), wanted, &graph.host());
+  leave_out_copies(graph, plan, lowering.buffers(), &graph.host());
   add_updates(plan, graph, analysis);
   set_lifetimes(plan, lowering.buffers());
   overwrite_operands(plan, lowering.buffers(), &graph.host());

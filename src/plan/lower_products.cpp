@@ -95,8 +95,8 @@ void resolve_product(const Step& step, const Resolution& at, Record& record, Nes
   product.a_column = a.strides[column].at(at.batch);
   product.b_row = b.strides[row].at(at.batch);
   product.b_column = b.strides[column].at(at.batch);
-  product.out_row = product.n;
-  product.out_column = 1;
+  product.out_row = step.out.strides[row].at(at.batch);
+  product.out_column = step.out.strides[column].at(at.batch);
   product.accumulate = step.accumulate;
   product.rectifies = step.rectifies;
   // In whatever number of rows, so that a row's bits do not depend on the others; but not where one column is the present batch.
