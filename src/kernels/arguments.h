@@ -74,9 +74,10 @@ struct MatmulArguments {
   bool by_lanes;   // one column, with terms that lie one after another, which are added by lanes: for kernel `column`
 };
 
-// The blocks of large products: so many terms at a time, and so many rows of an `a` that has to be copied.
-inline constexpr std::int64_t kProductDepth = 256;
-inline constexpr std::int64_t kPackedRows = 256;
+// The blocks of large products: so many terms at a time at most, and so many rows of an `a` that has to be copied. A block of f32 is
+// 280 KB, of second caches of 512 KB; 784 terms are three blocks, and 1024 rows four, of tiles of any kind.
+inline constexpr std::int64_t kProductDepth = 264;
+inline constexpr std::int64_t kPackedRows = 258;
 inline constexpr std::int64_t kMostPanel = 32;   // columns
 inline constexpr std::int64_t kRowGap = 16;      // elements between copied rows, against strides that are powers of two
 inline constexpr std::int64_t kSmallTerms = 32;  // the most of a small product

@@ -357,6 +357,23 @@ void copied_rows_of_products_equal_the_reference_to_the_bit(void**) {
   }
 }
 
+// Rows of b that share sets of a cache are copied by the tile that reads them first, and eight rows that are left are two tiles of
+// four, also where they become columns of the result. So large an `a` is copied wherever its rows are.
+void products_by_tiles_that_pack_equal_the_reference_to_the_bit(void**) {
+  for (const KernelTable* table : tables()) {
+    for (const std::size_t m : {12u, 20u, 32u, 33u, 56u}) {
+      for (unsigned flags = 0; flags < 8; ++flags) {
+        const bool ta = flags & 1u, transpose_out = flags & 2u, rectifies = flags & 4u;
+        check_product<float>(*table, {m, 1024, 9, ta, false, true, false, transpose_out, transpose_out, rectifies});
+        check_product<double>(*table, {m, 512, 9, ta, false, true, false, transpose_out, transpose_out, rectifies});
+        check_product<float>(*table, {m, 37, 530, ta, false, true, false, transpose_out, transpose_out, rectifies});
+        check_product<float>(*table, {m, 128, 40, ta, false, true, !rectifies, transpose_out, false, rectifies});
+      }
+    }
+    check_product<float>(*table, {700, 70, 400, false, false, true, false});
+  }
+}
+
 // ------------------------------------------------------------------------------------------- updates and checks
 
 template <class T>
@@ -428,6 +445,7 @@ int main() {
       cmocka_unit_test(products_equal_the_reference_and_all_paths_agree_to_the_bit),
       cmocka_unit_test(large_products_equal_the_reference_to_the_bit_of_a_single_chain),
       cmocka_unit_test(copied_rows_of_products_equal_the_reference_to_the_bit),
+      cmocka_unit_test(products_by_tiles_that_pack_equal_the_reference_to_the_bit),
       cmocka_unit_test(sgd_equals_the_formula_to_the_bit),
       cmocka_unit_test(every_element_that_is_not_finite_is_noticed),
       cmocka_unit_test(unknown_instruction_sets_are_not_found),

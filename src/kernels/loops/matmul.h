@@ -36,15 +36,25 @@ struct Tile {
   bool continues;   // out has the sum of the terms before
   bool accumulate;  // out has what the finished sum is added to
   bool rectifies;   // of the finished sums none is to be negative
+  T* packed;        // where the first tile that reads a panel of b also copies it to; or null
 };
+
+// Whether a tile may pack: not where code is to be small.
+#if defined(__AVX2__) || defined(__aarch64__)
+template <class T>
+inline constexpr bool kTilePacks = sizeof(T) == 4;
+#else
+template <class T>
+inline constexpr bool kTilePacks = false;
+#endif
 
 // The tile that most results are of rectifies its totals while they are in registers; those of others are read again.
 template <int kRows, int kColumns>
 inline constexpr bool kRectifies = kRows == kTileRows&& kColumns == 2;
 
 // The totals stay in registers if the loops over them are unrolled, which -O2 of GCC 12 does not do by itself: it is 3.6 times as
-// fast.
-template <int kRows, int kColumns, class T>
+// fast. A tile that packs stores what it has loaded of b, in the time that its sums take anyway.
+template <int kRows, int kColumns, bool kPacks = false, class T>
 [[gnu::noinline]] void product_tile(const Tile<T>& t) {
   using V = Pack<T>;
   V totals[kRows][kColumns];
@@ -62,10 +72,16 @@ template <int kRows, int kColumns, class T>
 #pragma GCC unroll 10
   for (int i = 0; i < kPointers; ++i) a[i] = t.a + 4 * i * row;
   const T* b = t.b;
+  [[maybe_unused]] T* packed = t.packed;
   for (std::int64_t l = t.k; l > 0; --l, b += t.b_row) {
     V right[kColumns];
 #pragma GCC unroll 10
     for (int c = 0; c < kColumns; ++c) right[c] = V::load(b + c * V::size);
+    if constexpr (kPacks) {
+#pragma GCC unroll 10
+      for (int c = 0; c < kColumns; ++c) right[c].store(packed + c * V::size);
+      packed += kColumns * V::size;
+    }
 #pragma GCC unroll 10
     for (int r = 0; r < kRows; ++r) {
       const V left = V::splat(a[r / 4][(r % 4) * row]);
@@ -217,17 +233,20 @@ template <class T>
   }
 }
 
-// How many of the rows that are left make a tile.
-inline std::int64_t rows_of_tile(std::int64_t left, bool takes_ten) {
-  if (left == 10 && takes_ten) return 10;
+// How many of the rows that are left make a tile, if they need not be a panel's. Of eight, six would leave two, which have too few
+// sums for the latency of one.
+template <class T>
+std::int64_t rows_of_tile(std::int64_t left, bool is_free) {
+  if (kHasTen<T, 2> && left == 10 && is_free) return 10;
+  if (kTileRows == 6 && left == 8 && is_free) return 4;
   if (left >= kTileRows) return kTileRows;
   return left >= 4 ? 4 : left >= 2 ? 2 : 1;
 }
 
 // Not if rows are laid out in panels.
 template <class T>
-bool takes_ten(const Tile<T>& t, std::int64_t width, std::int64_t a_next) {
-  return kHasTen<T, 2> && width > Pack<T>::size && a_next == kTileRows * t.a_row;
+bool has_free_rows(const Tile<T>& t, std::int64_t width, std::int64_t a_next) {
+  return width > Pack<T>::size && a_next == kTileRows * t.a_row;
 }
 
 template <int kColumns, class T>
@@ -241,7 +260,16 @@ void run_tile(const Tile<T>& t, std::int64_t rows) {
 }
 
 template <class T>
-void run_tile(const Tile<T>& t, std::int64_t width, std::int64_t rows) {
+void run_tile(Tile<T>& t, std::int64_t width, std::int64_t rows) {
+  if constexpr (kTilePacks<T>) {
+    if (t.packed) {
+      product_tile<kTileRows, 2, true>(t);
+      t.b = t.packed;
+      t.b_row = width;
+      t.packed = nullptr;
+      return;
+    }
+  }
   width == Pack<T>::size ? run_tile<1>(t, rows) : run_tile<2>(t, rows);
 }
 
@@ -348,10 +376,10 @@ template <class T>
 void product_lines(const MatmulArguments& p, Tile<T>& t, std::int64_t width, std::int64_t a_next, std::int64_t rows,
                    Ahead<T>& ahead) {
   const std::int64_t ahead_count = (ahead.lines * kTileRows + rows - 1) / rows;
-  const bool fetches = p.m * p.n > kManyElements;
-  const bool with_ten = takes_ten(t, width, a_next);
+  const bool fetches = p.m * p.n > kManyElements && (t.continues || t.accumulate);
+  const bool is_free = has_free_rows(t, width, a_next);
   while (rows > 0) {
-    const std::int64_t tile_rows = rows_of_tile(rows, with_ten);
+    const std::int64_t tile_rows = rows_of_tile<T>(rows, is_free);
     T* const next = t.out + tile_rows * t.out_row;
     rows -= tile_rows;
     ahead.fetch(ahead_count);
@@ -371,14 +399,14 @@ void product_elsewhere(const MatmulArguments& p, Tile<T>& t, std::int64_t width,
   constexpr std::int64_t kWidth = Pack<T>::size;
   constexpr std::int64_t kTogether = kWidth > kTileRows ? kWidth / kTileRows * kTileRows : kTileRows;
   T results[(kTogether + kWidth - 1) / kWidth * kWidth * 2 * kWidth];
-  const bool with_ten = takes_ten(t, width, a_next);
+  const bool is_free = has_free_rows(t, width, a_next);
   t.out_row = width;
   for (std::int64_t left = at.rows; left > 0; left -= at.rows, at.row += at.rows) {
     at.rows = left < kTogether ? left : kTogether;
     if (t.continues) load_results(results, width, p, at);
     t.out = results;
     for (std::int64_t rows = at.rows; rows > 0;) {
-      const std::int64_t tile_rows = rows_of_tile(rows, with_ten);
+      const std::int64_t tile_rows = rows_of_tile<T>(rows, is_free);
       run_tile(t, width, tile_rows);
       rows -= tile_rows;
       t.a += tile_rows == kTileRows ? a_next : tile_rows * t.a_row;
@@ -433,6 +461,20 @@ std::int64_t product_row(const MatmulArguments& p, Tile<T> t, const T* b, std::i
   return column;
 }
 
+// Whether the second cache has room for twice the rows of a block.
+#if defined(__AVX512F__)
+inline constexpr bool kHasLargeCache = true;
+#else
+inline constexpr bool kHasLargeCache = false;
+#endif
+
+// `count` in as few equal shares as are not more than `most`: a last one that is small would cost as many copies as a large one.
+inline std::int64_t share_of(std::int64_t count, std::int64_t most, std::int64_t unit) {
+  if (count <= most) return count;
+  const std::int64_t shares = (count + most - 1) / most * unit;
+  return (count + shares - 1) / shares * unit;
+}
+
 // What of a product is copied, and the blocks that it is cut into.
 struct Blocks {
   std::int64_t depth, rows;
@@ -447,14 +489,20 @@ Blocks blocks_of(const MatmulArguments& p) {
   constexpr std::int64_t kPage = 4096 / static_cast<std::int64_t>(sizeof(T));
   constexpr std::int64_t kNearPages = 100;
   Blocks blocks{};
-  blocks.depth = p.k < kProductDepth ? p.k : kProductDepth;
+  blocks.depth = share_of(p.k, kProductDepth, 1);
   const bool is_spread = blocks.depth * p.a_column > kNearPages * kPage;
   blocks.packs_a = p.a_column != 1 && p.n > (is_spread ? 2 : 8) * kPanel;
-  blocks.copies_a = p.a_column == 1 && p.n > 4 * kPanel && p.k > 128 && p.a_row % kPage == 0;
+  const bool is_far = p.a_row % kPage == 0 || (!kHasLargeCache && p.m * p.k > kManyElements);
+  blocks.copies_a = p.a_column == 1 && p.n > 4 * kPanel && p.k > 128 && is_far;
   const bool has_copy = blocks.packs_a || blocks.copies_a;
-  blocks.rows = (has_copy ? kPackedRows : 2 * kPackedRows) / kTileRows * kTileRows;
-  // Many rows read a panel again and again: it had better be dense.
-  blocks.packs_b = p.b_column != 1 || (p.m > 4 * kTileRows && p.b_row > kPanel && blocks.depth * kPanel > 2048);
+  const std::int64_t most_rows = has_copy || !kHasLargeCache ? kPackedRows : 2 * kPackedRows;
+  blocks.rows = share_of(p.m, most_rows / kTileRows * kTileRows, kTileRows);
+  // Many rows read a panel again and again: it had better be dense, if it is more than half of the first cache, or of the sets that
+  // its rows share. Rows at multiples of a power of two have so many sets fewer.
+  const std::int64_t power = p.b_row & -p.b_row;
+  const bool is_crowded = blocks.depth * power > 4 * kPage;
+  const bool is_read_often = is_crowded ? p.m >= 2 * kTileRows : p.m > 4 * kTileRows && blocks.depth * kPanel > 2048;
+  blocks.packs_b = p.b_column != 1 || (p.b_row > kPanel && is_read_often);
   blocks.fetches_b = blocks.packs_b && p.k * p.n > kManyElements;
   return blocks;
 }
@@ -507,7 +555,11 @@ void matmul_kernel(const Arguments& arguments) noexcept {
           const std::int64_t columns = left < 2 * kPanel ? left - kPanel : kPanel;
           ahead = p.b_column == 1 ? Ahead<T>{next, t.k, p.b_row, columns} : Ahead<T>{next, columns, p.b_column, t.k};
         }
-        if (blocks.packs_b || block.columns < width) {
+        // Then the first tile has all its rows and columns.
+        const bool is_whole = block.columns == kPanel && block.rows >= 2 * kTileRows;
+        if (kTilePacks<T> && blocks.packs_b && p.b_column == 1 && is_whole) {
+          t.packed = packed_b;
+        } else if (blocks.packs_b || block.columns < width) {
           pack_columns(packed_b, width, t.b, block.columns, p.b_column, p.b_row, t.k);
           t.b = packed_b;
           t.b_row = width;

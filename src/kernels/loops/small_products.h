@@ -144,7 +144,7 @@ std::int64_t tile_rows(const MatmulArguments& p, const T* b, std::int64_t b_row,
   constexpr std::int64_t kLeast = kColumns == 2 ? 1 : kTileRows;
   std::int64_t left = p.m;
   while (left >= kLeast) {
-    const std::int64_t rows = rows_of_tile(left, false);
+    const std::int64_t rows = rows_of_tile<T>(left, kColumns == 2);
     run_tile<kColumns>(t, rows);
     t.a += rows * t.a_row;
     t.out += rows * t.out_row;
