@@ -278,20 +278,17 @@ struct Corner {
   std::int64_t row, column, rows, columns;
 };
 
-// A tile whose results are not vectors in memory, because they are transposed or fewer than lanes, has them in `tile`.
-template <class T>
-[[gnu::noinline]] void load_results(T* tile, std::int64_t width, const MatmulArguments& p, const Corner& at) {
-  const T* from = static_cast<const T*>(p.out) + at.row * p.out_row + at.column * p.out_column;
-  for (std::int64_t r = 0; r < at.rows; ++r) {
-    for (std::int64_t c = 0; c < at.columns; ++c) tile[r * width + c] = from[r * p.out_row + c * p.out_column];
-  }
+// What of a result is left if it is not to be negative.
+template <class V>
+V rectified(V x, V zero, bool rectifies) {
+  return rectifies ? choose_less(x, zero, zero, x) : x;
 }
 
-// Rows of a tile become the lines of the result. There are as many of them as fill vectors; what is in those after the last one
-// does not matter.
+// A tile whose results are not vectors in memory, because they are transposed or fewer than lanes, has them in `tile`. Its rows
+// become the lines of the result: as many as fill vectors; what is in those after the last one does not matter.
 template <class T>
 [[gnu::noinline]] void store_transposed(const T* tile, std::int64_t width, const MatmulArguments& p, const Corner& at,
-                                        const T* bias) {
+                                        const T* bias, bool rectifies) {
   using V = Pack<T>;
   constexpr std::int64_t kWidth = V::size;
   for (std::int64_t row = 0; row < at.rows; row += kWidth) {
@@ -308,7 +305,7 @@ template <class T>
               total + (p.bias_by_row ? load_first(bias + at.row + row, rows) : V::splat(bias[at.column + column + c]));
         }
         if (p.accumulate) total = load_first(out, rows) + total;
-        store_first(total, out, rows);
+        store_first(rectified(total, V::splat(0), rectifies), out, rows);
       }
     }
   }
@@ -319,6 +316,7 @@ template <class T>
                                      bool is_last) {
   T* const to = static_cast<T*>(p.out) + at.row * p.out_row + at.column * p.out_column;
   const T* const bias = is_last ? static_cast<const T*>(p.bias) : nullptr;
+  const bool rectifies = is_last && p.rectifies;
   if (p.out_column == 1 && !p.bias_by_row) {
     for (std::int64_t r = 0; r < at.rows; ++r) {
       for (std::int64_t c = 0; c < at.columns; c += Pack<T>::size) {
@@ -327,19 +325,19 @@ template <class T>
         Pack<T> total = Pack<T>::load(tile + r * width + c);
         if (bias) total = total + load_first(bias + at.column + c, count);
         if (p.accumulate) total = load_first(out, count) + total;
-        store_first(total, out, count);
+        store_first(rectified(total, Pack<T>::splat(0), rectifies), out, count);
       }
     }
     return;
   }
-  if (p.out_row == 1 && Pack<T>::size > 1) return store_transposed(tile, width, p, at, bias);
+  if (p.out_row == 1 && Pack<T>::size > 1) return store_transposed(tile, width, p, at, bias, rectifies);
   for (std::int64_t c = 0; c < at.columns; ++c) {
     for (std::int64_t r = 0; r < at.rows; ++r) {
       T total = tile[r * width + c];
       T* const out = to + r * p.out_row + c * p.out_column;
       if (bias) total = total + bias[p.bias_by_row ? at.row + r : at.column + c];
       if (p.accumulate) total = *out + total;
-      *out = total;
+      *out = rectified(total, T(0), rectifies);
     }
   }
 }
@@ -392,18 +390,28 @@ void product_lines(const MatmulArguments& p, Tile<T>& t, std::int64_t width, std
   }
 }
 
-// One whose results are not. As many of its rows are put together as a vector has elements.
+// As many rows of whole tiles as fill vectors.
+template <class T>
+constexpr std::int64_t rows_together() {
+  std::int64_t rows = kTileRows;
+  while (rows % Pack<T>::size != 0) rows += kTileRows;
+  return rows;
+}
+
+// One whose results are not: they are put together until they are vectors the other way.
 template <class T>
 void product_elsewhere(const MatmulArguments& p, Tile<T>& t, std::int64_t width, std::int64_t a_next, Corner at,
                        bool is_last) {
-  constexpr std::int64_t kWidth = Pack<T>::size;
-  constexpr std::int64_t kTogether = kWidth > kTileRows ? kWidth / kTileRows * kTileRows : kTileRows;
-  T results[(kTogether + kWidth - 1) / kWidth * kWidth * 2 * kWidth];
+  constexpr std::int64_t kTogether = rows_together<T>();
+  T results[kTogether * 2 * Pack<T>::size];
   const bool is_free = has_free_rows(t, width, a_next);
   t.out_row = width;
   for (std::int64_t left = at.rows; left > 0; left -= at.rows, at.row += at.rows) {
     at.rows = left < kTogether ? left : kTogether;
-    if (t.continues) load_results(results, width, p, at);
+    if (t.continues) {
+      const T* const from = static_cast<const T*>(p.out) + at.row * p.out_row + at.column * p.out_column;
+      pack_columns(results, width, from, at.columns, p.out_column, p.out_row, at.rows);
+    }
     t.out = results;
     for (std::int64_t rows = at.rows; rows > 0;) {
       const std::int64_t tile_rows = rows_of_tile<T>(rows, is_free);
@@ -413,10 +421,6 @@ void product_elsewhere(const MatmulArguments& p, Tile<T>& t, std::int64_t width,
       t.out += tile_rows * width;
     }
     store_results(results, width, p, at, is_last);
-    if (is_last && p.rectifies) {
-      T* const out = static_cast<T*>(p.out) + at.row * p.out_row + at.column * p.out_column;
-      rectify(out, p.out_row, p.out_column, at.rows, at.columns);
-    }
   }
 }
 
