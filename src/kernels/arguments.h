@@ -38,15 +38,63 @@ struct RowArray {
   std::int64_t step;
 };
 
-// Of f32: out[r, i] = (x[r, i] - taken[r]) * factor[r] * multiplied[r, i] + second[r, i] * second_factor[r] + added[r], from left to right
-// and rounded each time, with what is null left out.
+// Of f32, from left to right and rounded each time, with what is null left out:
+//
+//   v = (x[r, i] - taken[r]) * factor[r] * multiplied[r, i] + second[r, i] * second_factor[r] + added[r]
+//   out[r, i] = v
+//   columns[i] = columns[i] + v
+//   sums[r] = (sum over i of v * with[r, i]) / divisor
+//
+// `with` may be the result. Rows that are summed are of kMostRowLeaves * kSumLeaf elements at most.
 struct RowsArguments {
   void* out;
   const void* x;
-  RowArray taken, factor, multiplied, second, second_factor, added;
+  RowArray taken, factor, multiplied, second, second_factor, added, with;
+  void* columns;
+  void* sums;
   std::int64_t rows, length;
+  double divisor;
   bool is_taken_negated;  // it is added
 };
+
+// What a pass over rows has of that.
+struct RowForm {
+  enum Part : unsigned {
+    kTaken = 1,
+    kFactor = 2,
+    kMultiplied = 4,
+    kSecond = 8,
+    kSecondFactor = 16,
+    kAdded = 32,
+    kStores = 64,
+    kColumns = 128,
+    kSums = 256,
+    kProducts = 512,  // `with`
+    kAll = 1023,
+  };
+  static constexpr unsigned kValues = kTaken | kFactor | kSecondFactor | kAdded;
+
+  // Those that have a kernel of their own: what normalisations and softmax and their gradients are made of.
+  static constexpr unsigned kForms[] = {
+      kTaken | kStores,
+      kTaken | kFactor | kAdded | kStores,
+      kTaken | kStores | kSums | kProducts,
+      kTaken | kFactor | kMultiplied | kStores,
+      kMultiplied | kStores | kSums | kProducts,
+      kFactor | kMultiplied | kColumns,
+      kFactor | kMultiplied | kSecond | kStores,
+      kTaken | kFactor | kSecond | kSecondFactor | kAdded | kStores,
+      kFactor | kSecond | kSecondFactor | kStores | kSums,
+      kAll,
+  };
+
+  // Values may be left out, and of the last form everything.
+  static constexpr bool fits(unsigned form, unsigned parts) noexcept {
+    return form == kAll || (((form ^ parts) & ~kValues) == 0 && (parts & ~form) == 0);
+  }
+};
+inline constexpr int kRowForms = sizeof(RowForm::kForms) / sizeof(unsigned);
+inline constexpr std::int64_t kMostRowLeaves = 4;
 
 // out[i] = out[i] + in[0, i] + in[1, i] …, or with products of `in` and `with`, if that is not null; then both are f32.
 struct AddRowsArguments {

@@ -16,8 +16,7 @@ struct KernelTable {
   Kernel lanes[kLaneCount][kDTypeCount];
   Kernel sum[kFloatCount];
   Kernel add_rows[kFloatCount];
-  // Of f32: passes over rows of one array, and over those of several.
-  Kernel rows[2];
+  Kernel rows[kRowForms];  // of f32, by RowForm::kForms
   Kernel max[kFloatCount];
   Kernel min[kFloatCount];
   Kernel matmul[kFloatCount];

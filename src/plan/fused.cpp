@@ -166,16 +166,24 @@ void run_lines(const FusedOp& op, const Strip& strip, Arguments& arguments) noex
   }
 }
 
+std::byte* partial(const FusedProgram& program, const FusedOp& op, std::size_t level) noexcept {
+  return op.partials + level * program.register_bytes;
+}
+
 // Several operations over a strip of rows; by stretches of it where an operand's rows go on elsewhere.
 void run_merged(const FusedProgram& program, const FusedOp& op, const Strip& strip) noexcept {
   Arguments arguments;
   RowsArguments& r = arguments.rows = op.arguments.rows;
-  RowArray* const arrays[] = {nullptr, &r.taken, &r.factor, &r.multiplied, &r.second, &r.second_factor, &r.added};
-  auto* out = address_of(op, 0, r.out, strip.first, strip);
+  RowArray* const arrays[] = {nullptr,   &r.taken,         &r.factor, &r.multiplied,
+                              &r.second, &r.second_factor, &r.added,  &r.with};
   const std::int64_t size = op.sizes[0];
+  if (r.out) r.out = address_of(op, 0, r.out, strip.first, strip);
+  if (r.sums) r.sums = address_of(op, 1, r.sums, strip.row, strip);
+  if (op.partials) r.columns = partial(program, op, strip.level);
   for (std::int64_t done = 0; done < strip.rows; done += r.rows) {
+    if (done > 0 && r.out) r.out = moved(r.out, r.rows * program.length * size);
+    if (done > 0 && r.sums) r.sums = moved(r.sums, r.rows * size);
     r.rows = strip.rows - done;
-    r.out = out + done * program.length * size;
     for (std::size_t i = 0; i < FusedOp::RowOperands::kCount; ++i) {
       const FusedOp::RowOperand& operand = op.rows.all[i];
       if (!operand.from) continue;
@@ -195,10 +203,6 @@ void run_merged(const FusedProgram& program, const FusedOp& op, const Strip& str
   }
 }
 
-std::byte* partial(const FusedProgram& program, const FusedOp& op, std::size_t level) noexcept {
-  return op.partials + level * program.register_bytes;
-}
-
 void add_columns(const FusedProgram& program, const FusedOp& op, void* to, const void* from) noexcept {
   Arguments arguments;
   arguments.add_rows = {to, from, nullptr, 1, program.length};
@@ -213,6 +217,7 @@ void run_op(const FusedProgram& program, const FusedOp& op, const Strip& strip) 
     case FusedOp::Kind::kTotal:
     case FusedOp::Kind::kNone: return;
     case FusedOp::Kind::kColumns: {
+      if (op.is_added_to) return;
       const SumArguments& s = op.arguments.sum;
       const void* const with = s.with ? address_of(op, 2, s.with, strip.first, strip) : nullptr;
       arguments.add_rows = {partial(program, op, strip.level), address_of(op, 1, s.in, strip.first, strip), with,
@@ -527,7 +532,6 @@ class Resolver {
     op.advances = {advance(member.out, step.out), 0, 0, 0};
     op.registers = is_register(member.out) ? 1 : 0;
     op.sizes[0] = static_cast<std::uint8_t>(size_of(step.out.dtype));
-    op.expanded = op.lines = 0;
     const FusedOp* expansion = &op;
     for (std::size_t i = step.in.size(); i-- > 0;) {
       if (step.in[i].is_none()) continue;
@@ -619,7 +623,7 @@ class Resolver {
     op.kernel = nullptr;
   }
 
-  FusedOp& next() noexcept { return program_.ops[used_++]; }
+  FusedOp& next() noexcept { return program_.ops[used_++] = FusedOp(); }
 
   const Fusion& fusion_;
   const Resolution& at_;

@@ -1,6 +1,7 @@
 // A fused group with addresses, and how it runs.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -38,9 +39,13 @@ struct FusedOp {
     bool is_linear = false;   // the rows are the domain's
   };
   struct RowOperands {
-    enum Number : std::uint8_t { kX, kTaken, kFactor, kMultiplied, kSecond, kSecondFactor, kAdded, kCount };
+    enum Number : std::uint8_t { kX, kTaken, kFactor, kMultiplied, kSecond, kSecondFactor, kAdded, kWith, kCount };
 
     std::array<RowOperand, kCount> all;
+    bool is_taken_negated = false;
+    bool have(const void* address) const noexcept {
+      return std::any_of(all.begin(), all.end(), [&](const RowOperand& operand) { return operand.from == address; });
+    }
     RowOperand& operator[](Number number) noexcept { return all[number]; }
     const RowOperand& operator[](Number number) const noexcept { return all[number]; }
   };
@@ -58,8 +63,9 @@ struct FusedOp {
   bool is_by_rows = false;                  // its lines are rows
   std::array<std::int64_t, 4> row_steps{};  // then: bytes from one row to the next
   Expansion expansion;
-  RowOperands rows;               // of kind kRows
-  std::byte* partials = nullptr;  // of a sum of all rows: registers
+  RowOperands rows;               // of kind kRows, whose operand 1 are sums of its rows; or of what may become that
+  std::byte* partials = nullptr;  // of a sum of all rows: registers; of kind kRows: those that its results are added to
+  bool is_added_to = false;       // of a sum of all rows: by an operation before
   Kernel add = nullptr;
 };
 

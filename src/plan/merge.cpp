@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace nadir {
 
@@ -15,14 +16,10 @@ struct Chain {
   FusedOp alone;  // its one operation
   bool is_alone = true;
   Operands operands{};
-  bool is_taken_negated = false;
 
   bool has(Operands::Number number) const noexcept { return operands[number].from != nullptr; }
   const void* out() const noexcept { return alone.arguments.lane.out; }
-  bool reads(const void* address) const noexcept {
-    return std::any_of(operands.all.begin(), operands.all.end(),
-                       [&](const Operand& operand) { return operand.from == address; });
-  }
+  bool reads(const void* address) const noexcept { return operands.have(address); }
   // Whether the result may be where operands are: only rows that are read as they are written may be overwritten.
   bool may_be_written_to(const void* address) const noexcept {
     return std::none_of(operands.all.begin(), operands.all.end(),
@@ -56,7 +53,7 @@ struct Chain {
     if (has(Operands::kAdded)) return false;
     if (!b.is_value) return !has(Operands::kSecond) && put(Operands::kSecond, b);
     if (!subtract(b)) return put(Operands::kAdded, b);
-    is_taken_negated = true;
+    operands.is_taken_negated = true;
     return true;
   }
   bool add(const Chain& scaled) noexcept {
@@ -80,6 +77,7 @@ class Merger {
       if (join(op)) continue;
       sum_products(op);
       flush_conflicting();
+      if (add_sum(op)) continue;
       for (std::size_t k = first_; k <= at_; ++k) keep(program_.ops[k]);
     }
     // What still waits is read by nothing.
@@ -88,6 +86,7 @@ class Merger {
 
  private:
   static constexpr std::size_t kMostPending = 4;
+  static constexpr std::int64_t kLeastSummed = 256;  // elements of a row for which a pass with a sum is faster than two
 
   // ----------------------------------------------------------------------------------------------- what operations touch
 
@@ -97,11 +96,13 @@ class Merger {
   static const void* result_of(const FusedOp& op) noexcept {
     return is_sum(op)                           ? op.arguments.sum.out
            : op.kind == FusedOp::Kind::kExtreme ? op.arguments.reduce.out
+           : op.kind == FusedOp::Kind::kRows    ? op.arguments.rows.out
                                                 : op.arguments.lane.out;
   }
   static bool reads(const FusedOp& op, const void* address) noexcept {
     if (is_sum(op)) return op.arguments.sum.in == address || op.arguments.sum.with == address;
     if (op.kind == FusedOp::Kind::kExtreme) return op.arguments.reduce.in == address;
+    if (op.kind == FusedOp::Kind::kRows) return op.rows.have(address);
     for (std::size_t i = 0; i < 3; ++i) {
       if ((op.lines >> i & 1u) == 0 && op.arguments.lane.in[i] == address) return true;
     }
@@ -110,6 +111,7 @@ class Merger {
   // An operand that is read in lines is not laid out.
   static bool writes(const FusedOp& op, const void* address) noexcept {
     if (op.kind == FusedOp::Kind::kExpand && op.expansion.is_in_lines) return false;
+    if (op.kind == FusedOp::Kind::kRows && address == op.arguments.rows.sums) return true;
     return result_of(op) == address;
   }
 
@@ -214,7 +216,6 @@ class Merger {
     const auto accept = [&](const Chain& longer, std::size_t used, std::size_t used_too) {
       if (!longer.may_be_written_to(chain.out())) return false;
       chain.operands = longer.operands;
-      chain.is_taken_negated = longer.is_taken_negated;
       chain.is_alone = false;
       // The later one first.
       if (used_too != pending_ && used_too > used) std::swap(used, used_too);
@@ -263,7 +264,133 @@ class Merger {
     }
   }
 
+  // Has the pass that makes what is summed, or one of the factors, sum it. Nothing in between may touch the sum, or change what it
+  // is made from.
+  bool add_sum(const FusedOp& op) noexcept {
+    const bool is_of_columns = op.kind == FusedOp::Kind::kColumns;
+    if (!(is_of_columns ? adds_products_ : op.kind == FusedOp::Kind::kSum) || first_ != at_) return false;
+    if (program_.length < kLeastSummed) return false;
+    const SumArguments& sum = op.arguments.sum;
+    if (is_of_columns && sum.with) return false;
+    const auto is_of_rows = [&](const FusedOp& kept, const void* result) {
+      return kept.rows.all[Operands::kX].from && result && result == result_of(kept);
+    };
+    for (std::size_t k = kept_; k-- > 0;) {
+      FusedOp& kept = program_.ops[k];
+      const bool makes_in = is_of_rows(kept, sum.in);
+      if (makes_in || is_of_rows(kept, sum.with)) return add_sum_to(k, op, makes_in ? sum.with : sum.in);
+      const bool is_touched =
+          writes(kept, sum.in) || (sum.with && writes(kept, sum.with)) || writes(kept, sum.out) || reads(kept, sum.out);
+      if (is_touched) return false;
+    }
+    return false;
+  }
+
+  // Sums may take the place of rows that are read one after another: when number r is written, rows 0 to r have been read, and it lies
+  // in one of them.
+  static bool may_be_summed_to(const FusedOp& pass, const void* address) noexcept {
+    return result_of(pass) != address &&
+           std::all_of(pass.rows.all.begin(), pass.rows.all.end(),
+                       [&](const Operand& operand) { return operand.from != address || operand.is_linear; });
+  }
+
+  // `with`: the factor that the pass does not make.
+  bool add_sum_to(std::size_t number, const FusedOp& op, const void* with) noexcept {
+    const SumArguments& sum = op.arguments.sum;
+    FusedOp& pass = program_.ops[number];
+    const void* const result = result_of(pass);
+    const bool is_of_columns = op.kind == FusedOp::Kind::kColumns;
+    if (!is_of_columns && !may_be_summed_to(pass, sum.out)) return false;
+    if (pass.kind == FusedOp::Kind::kRows) {
+      if (is_of_columns ? pass.partials != nullptr : pass.arguments.rows.sums != nullptr) return false;
+    } else if (!adds_products_) {
+      return false;  // of one strip, two plain calls are faster
+    }
+    make_pass(pass);
+    if (is_of_columns) {
+      pass.partials = op.partials;
+    } else {
+      pass.arguments.rows.sums = sum.out;
+      pass.arguments.rows.divisor = sum.divisor;
+      pass.registers = static_cast<std::uint8_t>((pass.registers & 1u) | (op.registers & 1u) << 1);
+      pass.advances[1] = op.advances[0];
+      if (with) pass.rows[Operands::kWith] = linear_operand(with, op, with == sum.in ? 1 : 2);
+    }
+    const auto is_read = [&](const FusedOp& other) { return reads(other, result); };
+    const auto kept = program_.ops.begin() + static_cast<std::ptrdiff_t>(number);
+    const bool is_unread = (pass.registers & 1u) != 0 && with != result && is_dead(result) &&
+                           std::none_of(kept + 1, program_.ops.begin() + static_cast<std::ptrdiff_t>(kept_), is_read) &&
+                           std::none_of(chains_.begin(), chains_.begin() + static_cast<std::ptrdiff_t>(pending_),
+                                        [&](const Chain& chain) { return chain.reads(result); });
+    choose_kernel(pass);
+    if (is_unread) leave_out_result(pass);
+    if (is_of_columns) {
+      FusedOp columns = op;
+      columns.is_added_to = true;
+      keep(columns);
+    }
+    return true;
+  }
+
+  Operand linear_operand(const void* from, const FusedOp& op, std::size_t number) const noexcept {
+    Operand operand;
+    operand.from = static_cast<const std::byte*>(from);
+    operand.length = std::numeric_limits<std::int64_t>::max();
+    operand.step = program_.length * static_cast<std::int64_t>(sizeof(float));
+    operand.is_register = (op.registers >> number & 1u) != 0;
+    operand.is_of_rows = operand.is_register;
+    operand.is_linear = true;
+    return operand;
+  }
+
   // --------------------------------------------------------------------------------------------------------- keeping
+
+  void make_pass(FusedOp& op) const noexcept {
+    if (op.kind == FusedOp::Kind::kRows) return;
+    void* const out = op.arguments.lane.out;
+    op.kind = FusedOp::Kind::kRows;
+    op.lines = op.expanded = 0;
+    op.arguments.rows = {};
+    op.arguments.rows.out = out;
+    op.arguments.rows.length = program_.length;
+    op.arguments.rows.divisor = 1;
+    op.arguments.rows.is_taken_negated = op.rows.is_taken_negated;
+  }
+
+  void choose_kernel(FusedOp& op) const noexcept { op.kernel = kernels_.rows[form_for(parts_of(op))]; }
+
+  // What nobody reads is not written, unless only the kernel of all forms could do without that.
+  void leave_out_result(FusedOp& op) const noexcept {
+    const std::size_t form = form_for(parts_of(op) & ~RowForm::kStores);
+    if (RowForm::kForms[form] == RowForm::kAll && op.kernel != kernels_.rows[form]) return;
+    op.arguments.rows.out = nullptr;
+    op.kernel = kernels_.rows[form];
+  }
+
+  static std::size_t form_for(unsigned parts) noexcept {
+    std::size_t form = 0;
+    while (!RowForm::fits(RowForm::kForms[form], parts)) ++form;
+    return form;
+  }
+
+  static unsigned parts_of(const FusedOp& op) noexcept {
+    static constexpr std::pair<Operands::Number, unsigned> kParts[] = {
+        {Operands::kTaken, RowForm::kTaken},
+        {Operands::kFactor, RowForm::kFactor},
+        {Operands::kMultiplied, RowForm::kMultiplied},
+        {Operands::kSecond, RowForm::kSecond},
+        {Operands::kSecondFactor, RowForm::kSecondFactor},
+        {Operands::kAdded, RowForm::kAdded},
+        {Operands::kWith, RowForm::kProducts}};
+    unsigned parts = 0;
+    if (op.partials) parts |= RowForm::kColumns;
+    if (op.arguments.rows.out) parts |= RowForm::kStores;
+    if (op.arguments.rows.sums) parts |= RowForm::kSums;
+    for (const auto& [number, part] : kParts) {
+      if (op.rows[number].from) parts |= part;
+    }
+    return parts;
+  }
 
   void keep(const FusedOp& op) noexcept {
     program_.ops[kept_] = op;
@@ -279,15 +406,10 @@ class Merger {
   void flush(std::size_t number) noexcept {
     const Chain& chain = chains_[number];
     FusedOp op = chain.alone;
+    op.rows = chain.operands;
     if (!chain.is_alone || op.lines != 0) {
-      op.kind = FusedOp::Kind::kRows;
-      op.kernel = kernels_.rows[chain.has(Operands::kMultiplied) || chain.has(Operands::kSecond) ? 1 : 0];
-      op.rows = chain.operands;
-      op.lines = op.expanded = 0;
-      op.arguments.rows = {};
-      op.arguments.rows.out = const_cast<void*>(chain.out());
-      op.arguments.rows.length = program_.length;
-      op.arguments.rows.is_taken_negated = chain.is_taken_negated;
+      make_pass(op);
+      choose_kernel(op);
     }
     keep(op);
     drop(number);

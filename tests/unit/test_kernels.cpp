@@ -114,47 +114,72 @@ void check_added_rows(const KernelTable& table, std::size_t rows, std::size_t le
   assert_true(out.guards_hold());
 }
 
-// Operations on rows, all that `operands` has a bit for, against one number after another.
-void check_rows(const KernelTable& table, std::size_t rows, std::size_t length, unsigned operands, bool repeats) {
+// Passes over rows, of all that `parts` has, by each kernel that can: against one number after another.
+void check_rows(const KernelTable& table, std::size_t rows, std::size_t length, unsigned parts, bool negates,
+                bool repeats) {
   const std::size_t count = rows * length;
   const auto x = tame_samples<float>(count, 11), y = tame_samples<float>(count, 12), z = tame_samples<float>(count, 13);
+  const auto with = tame_samples<float>(count, 15), before = tame_samples<float>(length, 16);
   const auto values = tame_samples<float>(4 * rows, 14);
-  const auto has = [&](unsigned bit) { return (operands >> bit & 1u) != 0; };
-  const auto value = [&](unsigned bit, std::size_t number) {
-    return RowArray{has(bit) ? values.data() + number * rows : nullptr, repeats ? 0 : 1};
-  };
-  const auto array = [&](unsigned bit, const std::vector<float>& from) {
-    return RowArray{has(bit) ? from.data() : nullptr, repeats ? 0 : static_cast<std::int64_t>(length)};
-  };
-  Guarded<float> out(count, 1);
-  Arguments arguments{};
-  RowsArguments& r = arguments.rows;
-  r = {out.data(),
-       x.data(),
-       value(0, 0),
-       value(1, 1),
-       array(2, y),
-       array(3, z),
-       value(4, 2),
-       value(5, 3),
-       static_cast<std::int64_t>(rows),
-       static_cast<std::int64_t>(length),
-       has(6)};
-  table.rows[has(2) || has(3) ? 1 : 0](arguments);
+  const auto has = [&](unsigned part) { return (parts & part) != 0; };
+  std::vector<float> wanted(count), products(count), wanted_columns = before, wanted_sums(rows);
   for (std::size_t row = 0; row < rows; ++row) {
     const std::size_t at = repeats ? 0 : row;
     for (std::size_t i = 0; i < length; ++i) {
-      float wanted = x[row * length + i];
-      if (has(0)) wanted = has(6) ? wanted + values[at] : wanted - values[at];
-      if (has(1)) wanted = wanted * values[rows + at];
-      if (has(2)) wanted = wanted * y[at * length + i];
-      const float second = has(4) ? z[at * length + i] * values[2 * rows + at] : z[at * length + i];
-      if (has(3)) wanted = wanted + second;
-      if (has(5)) wanted = wanted + values[3 * rows + at];
-      assert_true(std::memcmp(&wanted, &out.data()[row * length + i], sizeof(float)) == 0);
+      float v = x[row * length + i];
+      if (has(RowForm::kTaken)) v = negates ? v + values[at] : v - values[at];
+      if (has(RowForm::kFactor)) v = v * values[rows + at];
+      if (has(RowForm::kMultiplied)) v = v * y[at * length + i];
+      const float second =
+          has(RowForm::kSecondFactor) ? z[at * length + i] * values[2 * rows + at] : z[at * length + i];
+      if (has(RowForm::kSecond)) v = v + second;
+      if (has(RowForm::kAdded)) v = v + values[3 * rows + at];
+      wanted[row * length + i] = v;
+      wanted_columns[i] = wanted_columns[i] + v;
+      products[row * length + i] = has(RowForm::kProducts) ? v * with[at * length + i] : v;
     }
   }
-  assert_true(out.guards_hold());
+  const auto signed_rows = static_cast<std::int64_t>(rows), signed_length = static_cast<std::int64_t>(length);
+  Arguments arguments{};
+  arguments.sum = {wanted_sums.data(), products.data(), signed_rows, signed_length, 1, 3.0, false, nullptr};
+  table.sum[dtype_index<float>()](arguments);
+
+  const auto value = [&](unsigned part, std::size_t number) {
+    return RowArray{has(part) ? values.data() + number * rows : nullptr, repeats ? 0 : 1};
+  };
+  const auto array = [&](unsigned part, const std::vector<float>& from) {
+    return RowArray{has(part) ? from.data() : nullptr, repeats ? 0 : signed_length};
+  };
+  const auto same = [](Guarded<float>& got, const std::vector<float>& expected) {
+    return got.guards_hold() &&
+           (expected.empty() || std::memcmp(got.data(), expected.data(), expected.size() * sizeof(float)) == 0);
+  };
+  for (std::size_t form = 0; form < std::size(RowForm::kForms); ++form) {
+    if (!RowForm::fits(RowForm::kForms[form], parts)) continue;
+    Guarded<float> out(count, 1), columns(length, 1), sums(rows, 1);
+    columns.fill(before.data());
+    RowsArguments& r = arguments.rows;
+    r = {};
+    if (has(RowForm::kStores)) r.out = out.data();
+    if (has(RowForm::kColumns)) r.columns = columns.data();
+    if (has(RowForm::kSums)) r.sums = sums.data();
+    r.x = x.data();
+    r.taken = value(RowForm::kTaken, 0);
+    r.factor = value(RowForm::kFactor, 1);
+    r.multiplied = array(RowForm::kMultiplied, y);
+    r.second = array(RowForm::kSecond, z);
+    r.second_factor = value(RowForm::kSecondFactor, 2);
+    r.added = value(RowForm::kAdded, 3);
+    r.with = array(RowForm::kProducts, with);
+    r.rows = signed_rows;
+    r.length = signed_length;
+    r.divisor = 3;
+    r.is_taken_negated = negates;
+    table.rows[form](arguments);
+    assert_true(!has(RowForm::kStores) || same(out, wanted));
+    assert_true(!has(RowForm::kColumns) || same(columns, wanted_columns));
+    assert_true(!has(RowForm::kSums) || same(sums, wanted_sums));
+  }
 }
 
 void passes_over_rows_have_the_bits_of_their_operations(void**) {
@@ -165,9 +190,9 @@ void passes_over_rows_have_the_bits_of_their_operations(void**) {
         check_added_rows<float>(*table, rows, length, false);
         check_added_rows<float>(*table, rows, length, true);
         check_added_rows<double>(*table, rows, length, false);
-        for (unsigned operands = 0; operands < 128; ++operands) {
-          if (operands >> 6 == 1 && operands % 2 == 0) continue;  // what is not there is not added
-          check_rows(*table, rows, length, operands, operands % 3 == 0);
+        for (unsigned parts = 0; parts <= RowForm::kAll; ++parts) {
+          if ((parts & (RowForm::kProducts | RowForm::kSums)) == RowForm::kProducts) continue;
+          check_rows(*table, rows, length, parts, parts % 5 == 0 && parts % 2 == 1, parts % 3 == 0);
         }
       }
     }

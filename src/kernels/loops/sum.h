@@ -15,6 +15,7 @@ inline constexpr bool kSumsProducts = sizeof(T) == sizeof(float);
 // The numbers that are summed: an array's, or the products of two.
 template <class T>
 struct Terms {
+  static constexpr bool kIsOfProducts = false;
   const T* x;
 
   template <class V>
@@ -25,6 +26,7 @@ struct Terms {
 };
 template <class T>
 struct ProductTerms {
+  static constexpr bool kIsOfProducts = true;
   const T* x;
   const T* y;
 
@@ -165,10 +167,12 @@ void add_rows(T* out, Source in, const AddRowsArguments& a) {
   const auto add_by = [&]<class V>(V*) {
     for (; i + Width<V>::value <= a.length; i += Width<V>::value) {
       V total = Width<V>::load(out + i);
-      for (std::int64_t row = 0; row < a.rows; ++row) total = total + in.template at<V>(row * a.length + i);
+      Source at = in.from(i);
+      for (std::int64_t row = 0; row < a.rows; ++row, at = at.from(a.length)) total = total + at.template at<V>(0);
       Width<V>::store(total, out + i);
     }
   };
+  if constexpr (!Source::kIsOfProducts) add_by(static_cast<Block<T>*>(nullptr));
   add_by(static_cast<Pack<T>*>(nullptr));
   add_by(static_cast<T*>(nullptr));
 }

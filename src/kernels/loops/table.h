@@ -86,8 +86,7 @@ fill_table(KernelTable& table) noexcept {
       copy_kernel<std::int64_t>, copy_kernel<Mask>);
   set(table.sum, sum_kernel<float>, sum_kernel<double>);
   set(table.add_rows, add_rows_kernel<float>, add_rows_kernel<double>);
-  table.rows[0] = rows_kernel<false, float>;
-  table.rows[1] = rows_kernel<true, float>;
+  set_rows<float>(table.rows, std::make_index_sequence<kRowForms>());
   set(table.max, extreme_kernel<lanes::maximum, float>, extreme_kernel<lanes::maximum, double>);
   set(table.min, extreme_kernel<lanes::minimum, float>, extreme_kernel<lanes::minimum, double>);
   set(table.matmul, matmul_kernel<float>, matmul_kernel<double>);
