@@ -31,7 +31,8 @@ int axis_of(const View& view, Extent stride) noexcept {
 // Where the elements of `whole` go by a copy of `from`, the same elements in another order, to `to`: if every dimension of `whole`
 // is one of `from`, or several that `to` has in line.
 std::optional<View> moved(const View& whole, const View& from, const View& to) noexcept {
-  if (from.offset != Offset() || from.dtype != whole.dtype || from.shape.count() != whole.shape.count()) return {};
+  if (from.place.bytes != 0 || from.offset != Offset()) return {};
+  if (from.dtype != whole.dtype || from.shape.count() != whole.shape.count()) return {};
   if (whole.shape.count().factor == 0) return {};
   View result = whole;
   result.place = to.place;
@@ -54,6 +55,12 @@ std::optional<View> moved(const View& whole, const View& from, const View& to) n
     }
   }
   return result;
+}
+
+// Whether a product's results lie as vectors, along rows or columns: else they would be moved one by one for every block of terms.
+bool has_vectors(const View& product) noexcept {
+  const auto columns = static_cast<std::size_t>(product.shape.rank() - 1);
+  return product.strides[columns] == Extent{1, 0} || product.strides[columns - 1] == Extent{1, 0};
 }
 
 class Copies {
@@ -133,7 +140,7 @@ class Copies {
     if (!may_be_told || step.accumulate || !is_whole(step.out)) return false;
     if (uses(step, copy.out.place)) return false;
     const auto out = moved(step.out, from, copy.out);
-    if (!out) return false;
+    if (!out || (step.kind == Step::Kind::kProduct && !has_vectors(*out))) return false;
     step.out = *out;
     writes_for_[source] = copy.origin;
     if (step.kind == Step::Kind::kLane) step.may_nest = true;

@@ -128,6 +128,46 @@ static void pieces_are_written_in_their_places(void **state) {
   nadir_graph_free(f.graph);
 }
 
+/* A transposed product among others: its columns become rows, which lie in line, or single numbers, which are copied. */
+static void check_transposed(int is_stacked) {
+  const int64_t x_shape[] = {ROWS, TERMS}, w_shape[] = {TERMS, COLUMNS};
+  double a[ROWS * TERMS], b[TERMS * COLUMNS], got[COLUMNS * 2 * ROWS];
+  int i, j, k;
+  nadir_graph *graph = nadir_graph_new(NULL);
+  nadir_node x = nadir_input_add(graph, "x", NADIR_F64, x_shape, 2);
+  nadir_node w = nadir_input_add(graph, "w", NADIR_F64, w_shape, 2);
+  nadir_node both[2], out;
+  nadir_session *session;
+  both[0] = nadir_transpose(graph, nadir_matmul(graph, x, w, NULL), 0, 1);
+  both[1] = nadir_transpose(graph, nadir_matmul(graph, nadir_scale(graph, x, 2), w, NULL), 0, 1);
+  out = is_stacked ? nadir_stack(graph, both, 2, 2) : nadir_concat(graph, both, 2, 1);
+  session = nadir_session_new(graph, NADIR_NONE, &out, 1, 1, NULL);
+  assert_graph_ok(graph);
+  assert_int_equal(copies_of(session), is_stacked ? 2 : 0);
+  fill(a, ROWS * TERMS, -2);
+  fill(b, TERMS * COLUMNS, 1);
+  assert_ok(write_values(session, x, NADIR_F64, a, ROWS * TERMS));
+  assert_ok(write_values(session, w, NADIR_F64, b, TERMS * COLUMNS));
+  assert_ok(nadir_forward(session));
+  assert_ok(read_values(session, out, NADIR_F64, got, COLUMNS * 2 * ROWS));
+  for (i = 0; i < ROWS; ++i) {
+    for (j = 0; j < COLUMNS; ++j) {
+      for (k = 0; k < 2; ++k) {
+        const int column = is_stacked ? 2 * i + k : k * ROWS + i;
+        assert_exact(got[j * 2 * ROWS + column], (k + 1) * product_at(a, b, 0, i, j));
+      }
+    }
+  }
+  nadir_session_free(session);
+  nadir_graph_free(graph);
+}
+
+static void transposed_products_are_written_in_line(void **state) {
+  (void)state;
+  check_transposed(0);
+  check_transposed(1);
+}
+
 /* What is set into a copy must not be there before the copy is made. */
 static void what_is_set_is_not_overwritten(void **state) {
   const int64_t shape[] = {NADIR_BATCH, ROWS, COLUMNS + 1};
@@ -211,11 +251,9 @@ static void attention_copies_nothing(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(products_are_written_in_another_order),
-      cmocka_unit_test(pieces_are_written_in_their_places),
-      cmocka_unit_test(what_is_set_is_not_overwritten),
-      cmocka_unit_test(what_has_other_readers_is_copied),
-      cmocka_unit_test(attention_copies_nothing),
+      cmocka_unit_test(products_are_written_in_another_order),   cmocka_unit_test(pieces_are_written_in_their_places),
+      cmocka_unit_test(transposed_products_are_written_in_line), cmocka_unit_test(what_is_set_is_not_overwritten),
+      cmocka_unit_test(what_has_other_readers_is_copied),        cmocka_unit_test(attention_copies_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
