@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <string_view>
 #include <vector>
 
 #include <xtensor/xadapt.hpp>
@@ -180,8 +181,19 @@ unsigned upper_halves_in_use() {
 #endif
 }
 
+// Those of them that the processor knows to be clear once they have been cleared after use.
+unsigned upper_halves_told(const KernelTable& table) {
+#if defined(__x86_64__)
+  const std::string_view isa = table.isa;
+  if (isa == "avx2") __asm__ volatile("vpcmpeqd %%ymm0, %%ymm0, %%ymm0\n\tvzeroupper" ::: "xmm0");
+  if (isa == "avx512") __asm__ volatile("vpternlogd $255, %%zmm0, %%zmm0, %%zmm0\n\tvzeroupper" ::: "xmm0");
+#endif
+  return table.width[0] > 4 ? ~upper_halves_in_use() : 0;
+}
+
 template <class T>
 void check_upper_halves(const KernelTable& table, LaneId lane) {
+  const unsigned told = upper_halves_told(table);
   const Kernel kernel = table.lanes[static_cast<int>(lane)][dtype_index<T>()];
   if (!kernel) return;
   const auto in = tame_samples<T>(kLongest, 5);
@@ -190,9 +202,8 @@ void check_upper_halves(const KernelTable& table, LaneId lane) {
     for (unsigned splat = 0; splat < 4; ++splat) {
       Arguments arguments{};
       arguments.lane = {out.data(), {in.data(), in.data(), in.data()}, count, splat, {0.3, 1.7}};
-      if (upper_halves_in_use() != 0) return;  // by somebody else
       kernel(arguments);
-      if (upper_halves_in_use() != 0)
+      if ((upper_halves_in_use() & told) != 0)
         fail_msg("%s lane %d length %d", table.isa, static_cast<int>(lane), static_cast<int>(count));
     }
   }
