@@ -355,7 +355,7 @@ template <class T>
   }
 }
 
-// Less than a vector, number by number. Out of line: many functions have it for the ends of arrays, beside a long loop.
+// Less than a vector. Out of line: many functions have it for the ends of arrays, beside a long loop.
 template <class T>
 [[gnu::noinline]] Pack<T> load_few_of_ones(const T* from, std::int64_t count) {
 #if defined(__AVX2__)

@@ -1,11 +1,11 @@
 // From a graph to a plan:
 //
-//   analyse          the gradients of the loss become nodes; what nothing wants is left out; the rest gets its phase
-//   lower            each node becomes steps, or just a view
-//   fuse             elementwise steps over one domain become one
-//   leave out copies results are written where copies would take them
-//   overwrite        results take the place of operands that nobody reads any more
-//   place            buffers get addresses in the arena, by liveness
+//   analyse           the gradients of the loss become nodes; what nothing wants is left out; the rest gets its phase
+//   lower             each node becomes steps, or just a view
+//   fuse              elementwise steps over one domain become one
+//   leave out copies  results are written where copies would take them
+//   overwrite         results take the place of operands that nobody reads any more
+//   place             buffers get addresses in the arena, by liveness
 #include "plan/analysis.h"
 #include "plan/copies.h"
 #include "plan/fusion.h"

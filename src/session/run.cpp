@@ -482,7 +482,7 @@ Status Session::sgd_step(double rate) noexcept {
 void Session::descend(double rate) noexcept {
   for (Update& update : updates_) {
     update.descent.update.rate = rate;
-    if (workers_.count() > 1) [[unlikely]] {
+    if (is_shared(update.count)) [[unlikely]] {
       descend_together(update);
     } else {
       update.sgd(update.descent);

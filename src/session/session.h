@@ -229,7 +229,7 @@ class Session : public RefCounted {
   // is cut, as the product that made its gradient was, so that a thread finds that in its own cache. Inside.
   template <class Change>
   void share(const std::byte* values, DType dtype, std::int64_t elements, Change change) const noexcept {
-    if (workers_.count() == 1 || elements < kLeastShared) return change(std::int64_t{0}, elements);
+    if (!is_shared(elements)) return change(std::int64_t{0}, elements);
     struct Job {
       const Session& session;
       const std::byte* values;
@@ -251,6 +251,8 @@ class Session : public RefCounted {
     };
     workers_.run(run_part, &job);
   }
+  // Whether so many elements are enough work for several threads.
+  bool is_shared(std::int64_t elements) const noexcept { return workers_.count() > 1 && elements >= kLeastShared; }
   // w = w - rate * gradient, by all threads if it is enough work. Inside.
   void descend(double rate) noexcept;
   Status clip_norm_inside(const char* function, double most, double& norm) noexcept;
