@@ -125,6 +125,7 @@ inline std::vector<float> row(const Mlp& mlp) { return uniform(mlp.inputs(), 0, 
 // conv 3×3×8, ReLU, max-pool 2, conv 3×3×16, ReLU, max-pool 2, dense 10 on images of 28×28, by Adam.
 struct Cnn {
   static constexpr const char* kJob = "J5";
+  static constexpr const char* kCompilationJob = "J5-compilation";
   static constexpr int kBatch = 32, kSide = 28, kFirst = 8, kSecond = 16, kClasses = 10;
   static constexpr int kFlat = kSecond * (kSide / 4) * (kSide / 4);
   static constexpr float kRate = 1e-3f;

@@ -262,19 +262,22 @@ class Prediction : public Steps<Prediction> {
   nadir_node x_, y_;
 };
 
+nadir_node cnn_loss(nadir_graph* graph, nadir_node x, nadir_node t) {
+  nadir_node y = x;
+  y = nadir_relu(graph, nadir_conv2d_add(graph, "first", y, Cnn::kFirst, 3, "padding=1"));
+  y = nadir_max_pool2d(graph, y, 2, nullptr);
+  y = nadir_relu(graph, nadir_conv2d_add(graph, "second", y, Cnn::kSecond, 3, "padding=1"));
+  y = nadir_max_pool2d(graph, y, 2, nullptr);
+  y = nadir_linear_add(graph, "third", nadir_flatten(graph, y, 1, -1), Cnn::kClasses, nullptr);
+  return nadir_cross_entropy_loss(graph, y, t, NADIR_NONE, nullptr);
+}
+
 class CnnTask : public Training<CnnTask> {
  public:
   CnnTask() {
-    nadir_graph* graph = model_.graph;
     x_ = model_.input("x", NADIR_F32, {NADIR_BATCH, 1, Cnn::kSide, Cnn::kSide});
     t_ = model_.input("t", NADIR_I32, {NADIR_BATCH});
-    nadir_node y = x_;
-    y = nadir_relu(graph, nadir_conv2d_add(graph, "first", y, Cnn::kFirst, 3, "padding=1"));
-    y = nadir_max_pool2d(graph, y, 2, nullptr);
-    y = nadir_relu(graph, nadir_conv2d_add(graph, "second", y, Cnn::kSecond, 3, "padding=1"));
-    y = nadir_max_pool2d(graph, y, 2, nullptr);
-    y = nadir_linear_add(graph, "third", nadir_flatten(graph, y, 1, -1), Cnn::kClasses, nullptr);
-    model_.compile(nadir_cross_entropy_loss(graph, y, t_, NADIR_NONE, nullptr), {}, Cnn::kBatch);
+    model_.compile(cnn_loss(model_.graph, x_, t_), {}, Cnn::kBatch);
     reset();
     model_.optimize(Rule::kAdam, Cnn::kRate);
   }
@@ -295,6 +298,31 @@ class CnnTask : public Training<CnnTask> {
   Cnn cnn_;
   Model model_;
   nadir_node x_, t_;
+};
+
+// A session of it is made and freed.
+class CnnCompilation : public Steps<CnnCompilation> {
+ public:
+  CnnCompilation() {
+    const nadir_node x = model_.input("x", NADIR_F32, {NADIR_BATCH, 1, Cnn::kSide, Cnn::kSide});
+    loss_ = cnn_loss(model_.graph, x, model_.input("t", NADIR_I32, {NADIR_BATCH}));
+  }
+  void step() {
+    model_.compile(loss_, {}, Cnn::kBatch);
+    steps_ = nadir_session_step_count(model_.session);
+    nadir_session_free(model_.session);
+    model_.session = nullptr;
+  }
+  // The steps of its plan.
+  std::vector<double> check() override {
+    step();
+    return {static_cast<double>(steps_)};
+  }
+
+ private:
+  Model model_;
+  nadir_node loss_;
+  std::int32_t steps_ = 0;
 };
 
 // ------------------------------------------------------------------------------------- parts: products, functions, layers
@@ -469,9 +497,10 @@ Entry entry(const std::string& job, const std::string& candidate, Arguments... a
 
 // A worker; or, with a job for an argument, its profile.
 int main(int count, char** arguments) {
-  // On several threads, told by the environment, only what is large enough.
+  // On several threads, told by the environment, what is large enough for them and what is too small to be slowed by them.
   if (const char* name = std::getenv("BENCH_CANDIDATE")) {
-    return serve("", {entry<CnnTask>(Cnn::kJob, name), entry<MlpTask>(kWide.job, name, kWide)});
+    return serve("", {entry<LineTask>(Line::kJob, name), entry<MlpTask>(kXor.job, name, kXor),
+                      entry<CnnTask>(Cnn::kJob, name), entry<MlpTask>(kWide.job, name, kWide)});
   }
   std::vector<Entry> entries = {entry<LineTask>(Line::kJob, "nadir"), entry<CnnTask>(Cnn::kJob, "nadir")};
   for (const Mlp& mlp : trained()) entries.push_back(entry<MlpTask>(mlp.job, "nadir", mlp));
@@ -483,6 +512,7 @@ int main(int count, char** arguments) {
     entries.push_back(entry<ElementwiseTask>(function.job(), "nadir", function));
   entries.push_back(entry<RuleTask>(kRuleJobs[0], "nadir", Rule::kAdam));
   entries.push_back(entry<RuleTask>(kRuleJobs[1], "nadir", Rule::kSgd));
+  entries.push_back(entry<CnnCompilation>(Cnn::kCompilationJob, "nadir"));
   entries.push_back({Lstm::kJob, "nadir", lstm});
   entries.push_back({Attention::kJob, "nadir", attention});
   entries.push_back({LayerNorm::kJob, "nadir", layer_norm});
